@@ -1,0 +1,152 @@
+//! What runs a VM: a [`Backend`] launches or adopts, a [`Machine`] is the live handle.
+//!
+//! Knows nothing of dashboards and owns no VM: the shim does. Everything is single-threaded, so
+//! the traits ask for no `Send`.
+
+use std::future::Future;
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+use std::pin::Pin;
+
+use tokio::net::UnixStream;
+use tokio::sync::mpsc;
+
+use crate::vm::{Accel, BootPhase, ExitReason, ProcessId, VmName, VmPaths, VmSpec};
+
+pub mod accel;
+mod error;
+pub mod kvm;
+pub mod qemu;
+pub mod resolve;
+
+pub use error::BackendError;
+
+/// All that a backend needs to run one VM, decided before anything is spawned.
+#[derive(Clone, Debug)]
+pub struct Launch {
+    /// Whose launch it is.
+    pub name: VmName,
+    /// What was asked for.
+    pub spec: VmSpec,
+    /// The VMM's program.
+    pub program: PathBuf,
+    /// What will execute the guest's instructions.
+    pub accel: Accel,
+    /// The kernel to boot.
+    pub kernel: PathBuf,
+    /// Its initial RAM file system.
+    pub initrd: Option<PathBuf>,
+    /// The root file system: the image's own, or a file that the user named.
+    pub rootfs: Option<PathBuf>,
+    /// Whether the guest is expected to have our agent, so that *ready* is its hello.
+    pub has_agent: bool,
+    /// The VM's files.
+    pub paths: VmPaths,
+    /// The directory for its sockets, 0700.
+    pub run_dir: PathBuf,
+}
+
+/// The serial line of a guest: bytes in both directions, without any window size.
+///
+/// It must be read whenever it has something: a connected client that does not read freezes a
+/// QEMU guest in its UART.
+pub type Line = UnixStream;
+
+/// What a VMM says by itself while it runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MachineEvent {
+    /// The vCPUs were halted, not by us.
+    Paused,
+    /// The vCPUs go on, not by us.
+    Resumed,
+    /// The guest powers off, resets or panics; the exit follows.
+    Ending(ExitReason),
+    /// The agent's port was opened or closed by the guest.
+    AgentPort {
+        /// Whether it is open now.
+        open: bool,
+    },
+}
+
+/// How the VMM's process ended, as far as it was seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProcessExit {
+    /// It exited with this code.
+    Code(i32),
+    /// This signal ended it.
+    Signal(i32),
+    /// It is gone, and we were not its parent.
+    Unseen,
+}
+
+/// A VMM that runs, with all that its owner has to look after.
+pub struct Launched<M> {
+    /// The handle for control.
+    pub machine: M,
+    /// The VMM's process.
+    pub process: ProcessId,
+    /// Its command line, for the record.
+    pub argv: Vec<String>,
+    /// The VMM's version, when it told.
+    pub version: Option<String>,
+    /// Thread ids of the vCPUs, in order; empty when not known.
+    pub vcpu_threads: Vec<u32>,
+    /// The serial line.
+    pub serial: Line,
+    /// The channel to the agent, when there is one.
+    pub agent: Option<Line>,
+    /// Resolves when the VMM's process ended.
+    pub exit: Pin<Box<dyn Future<Output = ProcessExit>>>,
+    /// What the VMM says by itself. Bounded; the backend drops nothing but waits.
+    pub events: mpsc::Receiver<MachineEvent>,
+}
+
+/// Makes machines.
+pub trait Backend {
+    /// The live handle that it makes.
+    type Machine: Machine;
+
+    /// The command line that [`Self::launch`] would run, program first.
+    fn command_line(&self, launch: &Launch) -> Result<Vec<std::ffi::OsString>, BackendError>;
+
+    /// Spawns the VMM and brings it to the point where the vCPUs are about to run.
+    ///
+    /// `stamp` is called as `Spawned` and `VmmReady` come. The race between readiness and the
+    /// child's death is decided here: a VMM that dies early fails at once with its last words.
+    /// Dropping the future ends the VMM.
+    fn launch(
+        &self,
+        launch: &Launch,
+        stamp: &mut dyn FnMut(BootPhase),
+    ) -> impl Future<Output = Result<Launched<Self::Machine>, BackendError>>;
+
+    /// Takes over a VMM whose shim died.
+    fn adopt(
+        &self,
+        launch: &Launch,
+        process: ProcessId,
+    ) -> impl Future<Output = Result<Launched<Self::Machine>, BackendError>>;
+}
+
+/// The live handle of a running VMM. All calls may be made while others are under way.
+pub trait Machine: Clone + 'static {
+    /// Lets the vCPUs run for the first time; returns when the VMM says that they do.
+    fn start(&self) -> impl Future<Output = Result<(), BackendError>>;
+    /// Halts the vCPUs.
+    fn pause(&self) -> impl Future<Output = Result<(), BackendError>>;
+    /// Lets halted vCPUs go on.
+    fn resume(&self) -> impl Future<Output = Result<(), BackendError>>;
+    /// Whether the vCPUs are halted now.
+    fn is_paused(&self) -> impl Future<Output = Result<bool, BackendError>>;
+    /// Presses the power button: asks the guest by way of its firmware. Says nothing of the effect.
+    fn power_button(&self) -> impl Future<Output = Result<(), BackendError>>;
+    /// Asks the VMM to end in good order.
+    fn quit(&self) -> impl Future<Output = Result<(), BackendError>>;
+    /// Ends the VMM's process at once.
+    fn kill(&self) -> Result<(), BackendError>;
+    /// The thread ids of the vCPUs, in order.
+    fn vcpu_threads(&self) -> impl Future<Output = Result<Vec<u32>, BackendError>>;
+}
+
+/// A descriptor that names a process, so that a signal meets that process or none (`pidfd_open(2)`).
+pub type ProcessHandle = OwnedFd;

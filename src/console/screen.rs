@@ -1,0 +1,120 @@
+//! A screen as plain data: what the dashboard draws, what `screen` prints.
+
+/// Rows and columns; never below 2×2, because engines fall over smaller ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Size {
+    rows: u16,
+    columns: u16,
+}
+
+impl Size {
+    /// A serial line's traditional size.
+    pub const DEFAULT: Self = Self {
+        rows: 24,
+        columns: 80,
+    };
+
+    /// A size, clamped to what the engine bears: 2 to 1000 rows and columns.
+    pub fn new(rows: u16, columns: u16) -> Self {
+        Self {
+            rows: rows.clamp(2, 1000),
+            columns: columns.clamp(2, 1000),
+        }
+    }
+
+    /// Rows.
+    pub fn rows(self) -> u16 {
+        self.rows
+    }
+
+    /// Columns.
+    pub fn columns(self) -> u16 {
+        self.columns
+    }
+}
+
+/// A colour as the guest chose it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Color {
+    /// The terminal's own.
+    #[default]
+    Default,
+    /// One of the 256: 0–7 normal, 8–15 bright, then cube and greys.
+    Indexed(u8),
+    /// Red, green, blue.
+    Rgb(u8, u8, u8),
+}
+
+/// How a cell's text is drawn.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an independent attribute of a terminal"
+)]
+pub struct Attributes {
+    /// Bold.
+    pub bold: bool,
+    /// Dim.
+    pub dim: bool,
+    /// Italic.
+    pub italic: bool,
+    /// Underlined, of any kind.
+    pub underline: bool,
+    /// Foreground and background exchanged.
+    pub inverse: bool,
+    /// Not shown.
+    pub hidden: bool,
+    /// Struck through.
+    pub strike: bool,
+    /// Blinking.
+    pub blink: bool,
+}
+
+/// One cell. The cell after a wide one has an empty text and is skipped when drawing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Cell {
+    /// The character with its combining ones; a blank is a space.
+    pub text: String,
+    /// Foreground.
+    pub foreground: Color,
+    /// Background.
+    pub background: Color,
+    /// Attributes.
+    pub attributes: Attributes,
+}
+
+/// The form of the cursor.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CursorShape {
+    /// A filled cell.
+    #[default]
+    Block,
+    /// A line below.
+    Underline,
+    /// A line at the left.
+    Bar,
+}
+
+/// Where the cursor stands, when it is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cursor {
+    /// Row from the top, from 0.
+    pub row: u16,
+    /// Column from the left, from 0.
+    pub column: u16,
+    /// Its form.
+    pub shape: CursorShape,
+}
+
+/// The visible part of a terminal.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Screen {
+    /// The rows from the top, each with as many cells as the terminal has columns.
+    pub rows: Vec<Vec<Cell>>,
+    /// The cursor, when it is shown and inside the view.
+    pub cursor: Option<Cursor>,
+    /// How many lines of the past are above the topmost line of the live screen.
+    pub scrollback: usize,
+    /// How many lines the view is scrolled back; 0 is live.
+    pub offset: usize,
+}

@@ -1,0 +1,22 @@
+//! What a VM is: its name, its spec, its phase, its boots, and where all that is kept on disk.
+//!
+//! This room knows no backend, no screen and no socket; everything else knows it.
+
+mod boot;
+mod name;
+mod phase;
+pub mod process;
+mod spec;
+mod state;
+mod store;
+
+pub use boot::{BootPhase, BootPhases, BootRecord, BootResult, Versions};
+pub use name::{NameError, VmName};
+pub use phase::{Admission, Operation, Phase, Refusal};
+pub use process::ProcessId;
+pub use spec::{
+    Accel, Arch, BackendKind, CpuModel, DiskMode, ImageRef, NetworkMode, PortForward, SPEC_VERSION,
+    SpecError, VmSpec,
+};
+pub use state::{Exit, ExitReason, STATE_VERSION, VmState};
+pub use store::{Problem, Registration, ShimLock, Store, StoreError, Vm, VmPaths};

@@ -1,0 +1,109 @@
+//! Which process a pid meant: a pid counts only with its start time right, because pids are reused.
+
+use serde::{Deserialize, Serialize};
+
+/// A process, named so that a reused pid is not mistaken for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProcessId {
+    /// The pid.
+    pub pid: u32,
+    /// When it started: clock ticks since the host's boot on Linux (`/proc/PID/stat`, field 22),
+    /// µs since the epoch on macOS.
+    pub start_time: u64,
+}
+
+impl ProcessId {
+    /// The identity of a process that exists now; `None` when there is none or it is a zombie.
+    pub fn of(pid: u32) -> Option<Self> {
+        platform::start_time(pid).map(|start_time| Self { pid, start_time })
+    }
+
+    /// The identity of this very process.
+    pub fn current() -> Option<Self> {
+        Self::of(std::process::id())
+    }
+
+    /// Whether this very process still lives. A zombie counts as dead.
+    pub fn is_alive(self) -> bool {
+        platform::start_time(self.pid) == Some(self.start_time)
+    }
+}
+
+/// Identifies one boot of the host: pids and start times of another boot mean nothing.
+///
+/// Linux: `/proc/sys/kernel/random/boot_id`; macOS: `kern.bootsessionuuid` by way of the boot time.
+/// An empty text when the host does not tell.
+pub fn host_boot_id() -> String {
+    platform::boot_id()
+}
+
+#[cfg(target_os = "linux")]
+mod platform {
+    use std::fs;
+
+    /// Fields of `/proc/PID/stat` after the command's closing parenthesis: state is the first,
+    /// the start time the twentieth (proc(5), fields 3 and 22).
+    pub(super) fn start_time(pid: u32) -> Option<u64> {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        let mut fields = stat.get(stat.rfind(')')? + 1..)?.split_ascii_whitespace();
+        let state = fields.next()?;
+        if matches!(state, "Z" | "X") {
+            return None;
+        }
+        fields.nth(18)?.parse().ok()
+    }
+
+    pub(super) fn boot_id() -> String {
+        fs::read_to_string("/proc/sys/kernel/random/boot_id")
+            .map(|id| id.trim().to_owned())
+            .unwrap_or_default()
+    }
+}
+
+#[cfg(target_os = "macos")]
+mod platform {
+    use sysinfo::{Pid, ProcessRefreshKind, ProcessStatus, ProcessesToUpdate, System};
+
+    pub(super) fn start_time(pid: u32) -> Option<u64> {
+        let mut system = System::new();
+        let pid = Pid::from_u32(pid);
+        system.refresh_processes_specifics(
+            ProcessesToUpdate::Some(&[pid]),
+            true,
+            ProcessRefreshKind::nothing(),
+        );
+        let process = system.process(pid)?;
+        (process.status() != ProcessStatus::Zombie).then(|| process.start_time() * 1_000_000)
+    }
+
+    pub(super) fn boot_id() -> String {
+        System::boot_time().to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pid_with_another_start_time_is_another_process() {
+        let me = ProcessId::current().unwrap();
+        assert!(me.is_alive());
+        let reused = ProcessId {
+            start_time: me.start_time + 1,
+            ..me
+        };
+        assert!(!reused.is_alive());
+    }
+
+    #[test]
+    fn a_zombie_is_dead() {
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        let id = child.id();
+        // A child that ended and was not waited for stays a zombie until `wait`.
+        while ProcessId::of(id).is_some() {
+            std::thread::yield_now();
+        }
+        child.wait().unwrap();
+    }
+}

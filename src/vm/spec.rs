@@ -1,0 +1,386 @@
+//! What was asked for when a VM was created: `spec.toml`. It is never changed by running the VM.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::fault::{Code, Fault};
+
+/// The version of `spec.toml` that this program writes, and the newest that it reads.
+pub const SPEC_VERSION: u32 = 1;
+
+/// Declares a closed set of lower-case words with `FromStr`, `Display` and serde forms.
+macro_rules! words {
+    ($(#[$meta:meta])* $name:ident, $what:literal { $($(#[$vmeta:meta])* $variant:ident = $word:literal),+ $(,)? }) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        pub enum $name {
+            $($(#[$vmeta])* #[serde(rename = $word)] $variant),+
+        }
+
+        impl $name {
+            /// All of them, in order.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// The word for it, as on the command line, in files and in JSON.
+            pub fn word(self) -> &'static str {
+                match self { $(Self::$variant => $word),+ }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(self.word())
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = SpecError;
+
+            fn from_str(text: &str) -> Result<Self, SpecError> {
+                Self::ALL.iter().copied().find(|value| value.word() == text).ok_or_else(|| {
+                    SpecError::Word { what: $what, word: text.to_owned(), expected: concat!($($word, " "),+).trim_end() }
+                })
+            }
+        }
+    };
+}
+
+words! {
+    /// Who runs a VM.
+    BackendKind, "backend" {
+        /// Firecracker: Linux with KVM.
+        Firecracker = "firecracker",
+        /// QEMU: any platform, with KVM, HVF or emulation.
+        Qemu = "qemu",
+    }
+}
+
+words! {
+    /// What executes a guest's instructions.
+    Accel, "accelerator" {
+        /// Linux's KVM.
+        Kvm = "kvm",
+        /// macOS's Hypervisor.framework.
+        Hvf = "hvf",
+        /// QEMU's own emulation: works everywhere, slowly.
+        Tcg = "tcg",
+    }
+}
+
+impl Accel {
+    /// Whether the guest's instructions are emulated instead of executed.
+    pub fn is_emulated(self) -> bool {
+        self == Self::Tcg
+    }
+}
+
+words! {
+    /// How much of a CPU an emulated guest is shown; with KVM and HVF it is always the host's own.
+    CpuModel, "cpu model" {
+        /// A plain x86-64 with x2APIC, which boots fastest: no AVX, no AES.
+        Fast = "fast",
+        /// Every feature that the emulator knows.
+        Max = "max",
+    }
+}
+
+words! {
+    /// What happens to the image's root file system.
+    DiskMode, "disk mode" {
+        /// The VM writes to a layer of its own.
+        Isolated = "isolated",
+        /// The VM writes to the image's own file.
+        Shared = "shared",
+    }
+}
+
+words! {
+    /// How a VM reaches the network.
+    NetworkMode, "network" {
+        /// The best that this host permits without privileges.
+        Auto = "auto",
+        /// No network device.
+        None = "none",
+        /// QEMU's user-mode network.
+        User = "user",
+        /// A TAP device on the host.
+        Tap = "tap",
+    }
+}
+
+words! {
+    /// A processor architecture, named as `uname -m` does.
+    Arch, "architecture" {
+        /// 64-bit x86.
+        X86_64 = "x86_64",
+        /// 64-bit ARM.
+        Aarch64 = "aarch64",
+    }
+}
+
+impl Arch {
+    /// The architecture of this host, when it is one that we know.
+    pub fn host() -> Option<Self> {
+        std::env::consts::ARCH.parse().ok()
+    }
+
+    /// The kernel's name for the first serial line: `ttyS0` (8250) or `ttyAMA0` (PL011).
+    pub fn serial_tty(self) -> &'static str {
+        match self {
+            Self::X86_64 => "ttyS0",
+            Self::Aarch64 => "ttyAMA0",
+        }
+    }
+}
+
+/// A TCP port of the guest, reachable at a port of the host's loopback address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct PortForward {
+    /// Port on 127.0.0.1.
+    pub host: u16,
+    /// Port in the guest.
+    pub guest: u16,
+}
+
+impl FromStr for PortForward {
+    type Err = SpecError;
+
+    fn from_str(text: &str) -> Result<Self, SpecError> {
+        let wrong = || SpecError::Port(text.to_owned());
+        let port = |text: &str| {
+            text.parse::<u16>()
+                .ok()
+                .filter(|&port| port != 0)
+                .ok_or_else(wrong)
+        };
+        let (host, guest) = text.split_once(':').ok_or_else(wrong)?;
+        Ok(Self {
+            host: port(host)?,
+            guest: port(guest)?,
+        })
+    }
+}
+
+impl TryFrom<String> for PortForward {
+    type Error = SpecError;
+
+    fn try_from(text: String) -> Result<Self, SpecError> {
+        text.parse()
+    }
+}
+
+impl From<PortForward> for String {
+    fn from(forward: PortForward) -> Self {
+        forward.to_string()
+    }
+}
+
+impl fmt::Display for PortForward {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.host, self.guest)
+    }
+}
+
+/// An image, pinned: building it again makes a new digest and leaves this one alone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ImageRef {
+    /// The image's name.
+    pub name: String,
+    /// The digest of its content, hexadecimal.
+    pub digest: String,
+}
+
+/// What was asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VmSpec {
+    /// Form of this file: [`SPEC_VERSION`].
+    pub version: u32,
+    /// Identity of the VM: 8 hexadecimal digits, also the name of its run directory.
+    pub id: String,
+    /// When the VM was made.
+    pub created_at: jiff::Timestamp,
+    /// Who runs it.
+    pub backend: BackendKind,
+    /// The accelerator to insist on; absent: the best that truly works when the VM starts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accel: Option<Accel>,
+    /// Processor architecture of the guest.
+    pub arch: Arch,
+    /// Number of vCPUs.
+    pub vcpu_count: u32,
+    /// Memory in MiB.
+    pub mem_size_mib: u64,
+    /// CPU shown to an emulated guest.
+    pub cpu_model: CpuModel,
+    /// The image to boot; absent when `kernel` is given without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<ImageRef>,
+    /// A kernel in place of the image's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kernel: Option<PathBuf>,
+    /// An initial RAM file system in place of the image's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub initrd: Option<PathBuf>,
+    /// A root file system in place of the image's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rootfs: Option<PathBuf>,
+    /// The whole kernel command line, in place of the one that we would make.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub boot_args: Option<String>,
+    /// What happens to the root file system.
+    pub disk_mode: DiskMode,
+    /// Size of the VM's own layer in MiB; absent: as large as the image's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disk_size_mib: Option<u64>,
+    /// How it reaches the network.
+    pub network: NetworkMode,
+    /// Ports of the guest that the host reaches.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub publish: Vec<PortForward>,
+    /// A regular expression that, matched on the serial line, says *ready* for guests without agent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ready_pattern: Option<String>,
+}
+
+/// Why a value of a spec, or the file itself, is not acceptable.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SpecError {
+    /// A word outside its closed set.
+    #[error("unknown {what} `{word}`, expected one of: {expected}")]
+    Word {
+        /// What the word stands for.
+        what: &'static str,
+        /// The word as given.
+        word: String,
+        /// The words that would do, separated by spaces.
+        expected: &'static str,
+    },
+    /// Not `HOST:GUEST`.
+    #[error(
+        "`{0}` is no port pair: expected HOST:GUEST with ports from 1 to 65535, such as 8080:80"
+    )]
+    Port(String),
+    /// Written by a newer program.
+    #[error("the spec has version {found}, this program reads up to {SPEC_VERSION}")]
+    FromTheFuture {
+        /// The version in the file.
+        found: u32,
+    },
+    /// No TOML, or not a spec.
+    #[error("the spec cannot be read: {0}")]
+    Syntax(String),
+}
+
+impl Fault for SpecError {
+    fn code(&self) -> Code {
+        match self {
+            Self::Word { .. } | Self::Port(_) => Code::InvalidInput,
+            Self::FromTheFuture { .. } | Self::Syntax(_) => Code::Damaged,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::FromTheFuture { .. } => Some("update smolvm-tui".to_owned()),
+            _ => None,
+        }
+    }
+}
+
+impl VmSpec {
+    /// Reads a spec; one from a newer program is told apart from a broken one.
+    pub fn from_toml(text: &str) -> Result<Self, SpecError> {
+        #[derive(Deserialize)]
+        struct Versioned {
+            version: u32,
+        }
+        let syntax =
+            |error: toml::de::Error| SpecError::Syntax(error.to_string().trim().to_owned());
+        let Versioned { version } = toml::from_str(text).map_err(syntax)?;
+        if version > SPEC_VERSION {
+            return Err(SpecError::FromTheFuture { found: version });
+        }
+        toml::from_str(text).map_err(syntax)
+    }
+
+    /// Writes a spec.
+    pub fn to_toml(&self) -> Result<String, SpecError> {
+        toml::to_string(self).map_err(|error| SpecError::Syntax(error.to_string()))
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    pub(crate) fn sample() -> VmSpec {
+        VmSpec {
+            version: SPEC_VERSION,
+            id: "0badcafe".to_owned(),
+            created_at: jiff::Timestamp::UNIX_EPOCH,
+            backend: BackendKind::Qemu,
+            accel: None,
+            arch: Arch::X86_64,
+            vcpu_count: 1,
+            mem_size_mib: 256,
+            cpu_model: CpuModel::Fast,
+            image: Some(ImageRef {
+                name: "tiny".to_owned(),
+                digest: "abc".to_owned(),
+            }),
+            kernel: None,
+            initrd: None,
+            rootfs: None,
+            boot_args: None,
+            disk_mode: DiskMode::Isolated,
+            disk_size_mib: None,
+            network: NetworkMode::Auto,
+            publish: vec![PortForward {
+                host: 8080,
+                guest: 80,
+            }],
+            ready_pattern: None,
+        }
+    }
+
+    #[test]
+    fn a_spec_survives_its_file() {
+        let spec = sample();
+        assert_eq!(VmSpec::from_toml(&spec.to_toml().unwrap()).unwrap(), spec);
+    }
+
+    #[test]
+    fn a_spec_from_the_future_says_so_even_with_keys_we_do_not_know() {
+        let error = VmSpec::from_toml("version = 7\nwarp_drive = true\n").unwrap_err();
+        assert_eq!(error, SpecError::FromTheFuture { found: 7 });
+    }
+
+    #[test]
+    fn an_unknown_key_is_an_error_with_its_line() {
+        let text = format!("{}\nwarp = 1\n", sample().to_toml().unwrap());
+        let SpecError::Syntax(message) = VmSpec::from_toml(&text).unwrap_err() else {
+            panic!()
+        };
+        assert!(message.contains("warp"), "{message}");
+    }
+
+    #[test]
+    fn ports_are_pairs_of_real_ports() {
+        assert_eq!(
+            "8080:80".parse(),
+            Ok(PortForward {
+                host: 8080,
+                guest: 80
+            })
+        );
+        for bad in ["80", "0:80", "80:0", "80:65536", "a:b", ":", "1:2:3", ""] {
+            assert!(bad.parse::<PortForward>().is_err(), "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,232 @@
+use super::super::spec::tests::sample;
+use super::super::{BootPhases, ProcessId};
+use super::*;
+
+fn store() -> (tempfile::TempDir, Store) {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::locate(Some(dir.path())).unwrap();
+    (dir, store)
+}
+
+fn name(text: &str) -> VmName {
+    text.parse().unwrap()
+}
+
+fn make(store: &Store, vm: &str) -> VmName {
+    let mut spec = sample();
+    spec.id = format!(
+        "{:08x}",
+        vm.bytes()
+            .fold(7u32, |h, b| h.wrapping_mul(31) + u32::from(b))
+    );
+    store.register(&name(vm), &spec).unwrap().commit().unwrap();
+    name(vm)
+}
+
+fn save(store: &Store, vm: &VmName, state: &VmState) {
+    let lock = store.lock(vm).unwrap().unwrap();
+    store.save_state(&lock, state).unwrap();
+}
+
+fn running() -> VmState {
+    VmState {
+        phase: Phase::Running,
+        vmm: ProcessId::current(),
+        host_boot: process::host_boot_id(),
+        ..VmState::default()
+    }
+}
+
+#[test]
+fn a_store_that_does_not_exist_holds_no_vm() {
+    let (_dir, store) = store();
+    assert_eq!(store.list().unwrap(), []);
+}
+
+#[test]
+fn a_vm_that_is_not_committed_leaves_nothing_behind() {
+    let (_dir, store) = store();
+    drop(store.register(&name("web"), &sample()).unwrap());
+    assert_eq!(fs::read_dir(store.vms_dir()).unwrap().count(), 0);
+}
+
+#[test]
+fn of_two_that_race_for_one_name_one_gets_it() {
+    let (_dir, store) = store();
+    let first = store.register(&name("web"), &sample()).unwrap();
+    let mut spec = sample();
+    spec.id = "00000002".to_owned();
+    let second = store.register(&name("web"), &spec).unwrap();
+    first.commit().unwrap();
+    assert!(matches!(second.commit(), Err(StoreError::Exists(_))));
+    assert_eq!(store.find("web").unwrap().spec.unwrap().id, sample().id);
+}
+
+#[test]
+fn an_unknown_vm_is_met_with_the_nearest_name() {
+    let (_dir, store) = store();
+    make(&store, "web");
+    let Err(StoreError::Unknown { nearest, .. }) = store.find("wbe") else {
+        panic!()
+    };
+    assert_eq!(nearest, Some(name("web")));
+}
+
+#[test]
+fn a_vmm_that_lives_without_its_shim_is_an_orphan() {
+    let (_dir, store) = store();
+    let web = make(&store, "web");
+    save(&store, &web, &running());
+    let vm = store.find("web").unwrap();
+    assert!(vm.is_orphan());
+    assert_eq!(vm.phase, Phase::Running);
+}
+
+#[test]
+fn a_reused_pid_and_a_rebooted_host_are_crashes_with_their_reason() {
+    let (_dir, store) = store();
+    let web = make(&store, "web");
+    let mut state = running();
+    state.vmm = state.vmm.map(|id| ProcessId {
+        start_time: id.start_time + 1,
+        ..id
+    });
+    save(&store, &web, &state);
+    let vm = store.find("web").unwrap();
+    assert_eq!(
+        (vm.phase, vm.exit().unwrap().reason),
+        (Phase::Crashed, ExitReason::Unknown)
+    );
+
+    save(
+        &store,
+        &web,
+        &VmState {
+            host_boot: "another".to_owned(),
+            ..running()
+        },
+    );
+    let vm = store.find("web").unwrap();
+    assert_eq!(
+        (vm.phase, vm.exit().unwrap().reason),
+        (Phase::Crashed, ExitReason::HostReboot)
+    );
+}
+
+#[test]
+fn each_damaged_vm_tells_its_own_problem_and_every_other_vm_works() {
+    let (_dir, store) = store();
+    for vm in ["future", "nospec", "torn", "web"] {
+        make(&store, vm);
+    }
+    fs::write(store.paths(&name("future")).spec, "version = 9\n").unwrap();
+    fs::remove_file(store.paths(&name("nospec")).spec).unwrap();
+    fs::write(store.paths(&name("torn")).state, "{\"version\":1,\"pha").unwrap();
+    let problems: Vec<(String, Option<String>)> = store
+        .list()
+        .unwrap()
+        .into_iter()
+        .map(|vm| {
+            (
+                vm.name.to_string(),
+                vm.problem.map(|problem| problem.message),
+            )
+        })
+        .collect();
+    assert!(
+        problems[0].1.as_ref().unwrap().contains("version 9"),
+        "{problems:?}"
+    );
+    assert!(
+        problems[1].1.as_ref().unwrap().contains("could not read"),
+        "{problems:?}"
+    );
+    assert!(
+        problems[2].1.as_ref().unwrap().contains("is torn"),
+        "{problems:?}"
+    );
+    assert_eq!(problems[3], ("web".to_owned(), None));
+}
+
+#[test]
+fn a_lock_is_held_by_one_and_freed_with_its_owner() {
+    let (_dir, store) = store();
+    let web = make(&store, "web");
+    let lock = store.lock(&web).unwrap().unwrap();
+    assert!(store.lock(&web).unwrap().is_none());
+    drop(lock);
+    assert!(store.lock(&web).unwrap().is_some());
+}
+
+#[test]
+fn removing_a_vm_removes_all_that_is_its_own() {
+    let (_dir, store) = store();
+    let web = make(&store, "web");
+    let run = store.run_dir("0badcafe").unwrap();
+    store
+        .remove(store.lock(&web).unwrap().unwrap(), Some(&run))
+        .unwrap();
+    assert!(!run.exists());
+    assert_eq!(fs::read_dir(store.vms_dir()).unwrap().count(), 0);
+}
+
+#[test]
+fn sockets_move_to_a_short_directory_when_the_path_would_be_too_long() {
+    let store = Store::locate(Some(Path::new(&format!("/{}", "d".repeat(120))))).unwrap();
+    let dir = store.run_dir_path("0badcafe");
+    assert!(dir.starts_with(std::env::temp_dir()), "{dir:?}");
+}
+
+#[test]
+fn a_directory_that_others_can_write_to_is_refused_for_sockets() {
+    let (_dir, store) = store();
+    let run = store.run_dir("0badcafe").unwrap();
+    fs::set_permissions(&run, fs::Permissions::from_mode(0o777)).unwrap();
+    assert!(matches!(
+        store.run_dir("0badcafe"),
+        Err(StoreError::UnsafeDirectory { .. })
+    ));
+}
+
+#[test]
+fn the_history_passes_over_lines_that_cannot_be_read() {
+    let (_dir, store) = store();
+    make(&store, "web");
+    let record = BootRecord {
+        id: 1,
+        vm: name("web"),
+        vm_id: "0badcafe".to_owned(),
+        at: jiff::Timestamp::UNIX_EPOCH,
+        backend: super::super::BackendKind::Qemu,
+        accel: super::super::Accel::Tcg,
+        result: super::super::BootResult::Ready,
+        phases: BootPhases::default(),
+        image: None,
+        boot_args: String::new(),
+        cpus: 1,
+        mem_size_mib: 128,
+        console_offset: 0,
+        versions: super::super::Versions::default(),
+    };
+    store.append_boot(&record).unwrap();
+    let mut file = OpenOptions::new()
+        .append(true)
+        .open(store.boots_file())
+        .unwrap();
+    file.write_all(b"{\"id\":").unwrap();
+    file.write_all(b"\n").unwrap();
+    store
+        .append_boot(&BootRecord {
+            id: 2,
+            ..record.clone()
+        })
+        .unwrap();
+    let ids: Vec<u64> = store
+        .boots("0badcafe")
+        .unwrap()
+        .iter()
+        .map(|boot| boot.id)
+        .collect();
+    assert_eq!(ids, [1, 2]);
+    assert_eq!(store.boots("other").unwrap(), []);
+}
