@@ -19,10 +19,9 @@ use super::{Attributes, Cell, Color, Cursor, CursorShape, Modes, Screen, Size};
 const LONGEST_TITLE: usize = 64;
 /// The most combining characters that one cell bears.
 const MOST_COMBINING: usize = 4;
-/// How many characters a byte of input may write: `CSI n b` repeats one up to 65,535 times.
-const CHARACTERS_PER_BYTE: usize = 64;
 
-/// A screen with its parser, for bytes in which no command is endless (see [`super::limit`]).
+/// A screen with its parser, for bytes in which no command is endless (see [`super::limit`]) and no
+/// repetition is longer than a line (see [`super::respond`]).
 pub(super) struct Engine {
     parser: Processor<AtOnce>,
     guard: Guard,
@@ -68,15 +67,11 @@ impl Engine {
             guard: Guard {
                 term: Term::new(config, &size, VoidListener),
                 title: None,
-                budget: 0,
             },
         }
     }
 
     pub(super) fn advance(&mut self, bytes: &[u8]) {
-        let size = self.size();
-        let cells = usize::from(size.rows()) * usize::from(size.columns());
-        self.guard.budget = bytes.len() * CHARACTERS_PER_BYTE + cells;
         self.parser.advance(&mut self.guard, bytes);
     }
 
@@ -269,12 +264,10 @@ fn attributes(flags: Flags) -> Attributes {
 ///
 /// Titles are kept here; clipboard, hyperlinks, palette changes, keyboard protocols and every
 /// report are dropped (the replies are [`super::respond`]'s); what is invisible or reorders text
-/// never reaches a cell; combining characters and repetitions are bounded.
+/// never reaches a cell; combining characters are bounded.
 struct Guard {
     term: Term<VoidListener>,
     title: Option<String>,
-    /// How many characters may still be written in this call.
-    budget: usize,
 }
 
 impl Guard {
@@ -316,10 +309,6 @@ macro_rules! let_through {
 
 impl Handler for Guard {
     fn input(&mut self, c: char) {
-        if self.budget == 0 {
-            return;
-        }
-        self.budget -= 1;
         #[cfg(test)]
         assert_ne!(c, super::terminal::tests::DEADLY);
         let fits =

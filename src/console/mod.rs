@@ -8,6 +8,8 @@ mod engine;
 pub mod expect;
 pub mod keys;
 mod limit;
+#[cfg(test)]
+mod noise;
 mod paint;
 mod respond;
 mod sanitize;

@@ -1,7 +1,7 @@
 //! What a terminal owes to the guest's queries.
 //!
 //! The responder parses the same bytes as the engine and stops behind each query, so that the
-//! engine stands exactly there when it is asked. Replies are made of fixed text and of numbers that
+//! engine stands exactly there when it is asked; and at each repetition, so that it can be bounded. Replies are made of fixed text and of numbers that
 //! the engine tells; nothing that the guest said is ever said back to it, which is how terminals
 //! have been made to type commands (CVE-2003-0063, CVE-2008-2383, CVE-2022-45872).
 
@@ -15,6 +15,15 @@ const MOST_BYTES: usize = 4096;
 /// The longest XTGETTCAP request that is looked at, in bytes, and the most names in it.
 const LONGEST_REQUEST: usize = 256;
 const MOST_NAMES: usize = 8;
+
+/// Where the responder stops.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Found {
+    /// The guest asks something.
+    Query(Query),
+    /// REP, `CSI n b`: the character before is to be written so many times again, up to 65,535.
+    Repeat(u16),
+}
 
 /// Something that the guest asked of its terminal.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -128,7 +137,7 @@ impl Replies {
     }
 }
 
-/// Finds the queries in a stream.
+/// Finds queries and repetitions in a stream.
 #[derive(Default)]
 pub(super) struct Responder {
     parser: Parser,
@@ -136,17 +145,17 @@ pub(super) struct Responder {
 }
 
 impl Responder {
-    /// Reads up to and including the next query: how many bytes that were, and the query, which is
-    /// absent when there is none in `bytes`.
-    pub(super) fn read(&mut self, bytes: &[u8]) -> (usize, Option<Query>) {
+    /// Reads up to and including the next find: how many bytes that were, and what was found, which
+    /// is nothing when there is none in `bytes`.
+    pub(super) fn read(&mut self, bytes: &[u8]) -> (usize, Option<Found>) {
         let read = self.parser.advance_until_terminated(&mut self.seen, bytes);
-        (read, self.seen.query.take())
+        (read, self.seen.found.take())
     }
 }
 
 #[derive(Default)]
 struct Seen {
-    query: Option<Query>,
+    found: Option<Found>,
     /// The bytes of an XTGETTCAP request under way.
     request: Option<Vec<u8>>,
 }
@@ -162,28 +171,33 @@ impl Perform for Seen {
             .and_then(|param| param.first())
             .copied()
             .unwrap_or(0);
-        self.query = match (action, marks, first) {
-            ('n', [], 5) => Some(Query::Status),
-            ('n', [], 6) => Some(Query::Cursor { private: false }),
-            ('n', [b'?'], 6) => Some(Query::Cursor { private: true }),
-            ('c', [], 0) => Some(Query::Attributes),
-            ('c', [b'>'], 0) => Some(Query::Version),
-            ('p', [b'$'], mode) => Some(Query::Mode {
+        let query = match (action, marks, first) {
+            ('b', [], count) => {
+                self.found = Some(Found::Repeat(count.max(1)));
+                return;
+            }
+            ('n', [], 5) => Query::Status,
+            ('n', [], 6) => Query::Cursor { private: false },
+            ('n', [b'?'], 6) => Query::Cursor { private: true },
+            ('c', [], 0) => Query::Attributes,
+            ('c', [b'>'], 0) => Query::Version,
+            ('p', [b'$'], mode) => Query::Mode {
                 private: false,
                 mode,
-            }),
-            ('p', [b'?', b'$'], mode) => Some(Query::Mode {
+            },
+            ('p', [b'?', b'$'], mode) => Query::Mode {
                 private: true,
                 mode,
-            }),
-            ('t', [], 18) => Some(Query::Size),
-            _ => None,
+            },
+            ('t', [], 18) => Query::Size,
+            _ => return,
         };
+        self.found = Some(Found::Query(query));
     }
 
     fn esc_dispatch(&mut self, marks: &[u8], _ignore: bool, byte: u8) {
         if byte == b'Z' && marks.is_empty() {
-            self.query = Some(Query::Attributes);
+            self.found = Some(Found::Query(Query::Attributes));
         }
     }
 
@@ -201,12 +215,13 @@ impl Perform for Seen {
     fn unhook(&mut self) {
         if let Some(request) = self.request.take() {
             let names = request.split(|&byte| byte == b';').take(MOST_NAMES);
-            self.query = Some(Query::Capabilities(names.map(Capability::named).collect()));
+            let names = names.map(Capability::named).collect();
+            self.found = Some(Found::Query(Query::Capabilities(names)));
         }
     }
 
     fn terminated(&self) -> bool {
-        self.query.is_some()
+        self.found.is_some()
     }
 }
 

@@ -139,3 +139,7 @@ impl Screen {
         super::paint::paint(self)
     }
 }
+
+#[cfg(test)]
+#[path = "screen_tests.rs"]
+mod tests;

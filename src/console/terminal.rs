@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::engine::Engine;
 use super::limit::Limit;
-use super::respond::{Replies, Responder};
+use super::respond::{Found, Replies, Responder};
 use super::{Screen, Size};
 
 /// How many bytes are fed between two looks at whether the engine still lives.
@@ -72,21 +72,16 @@ impl Terminal {
 
     /// Takes the guest's bytes, split anywhere. Asks no questions answered: see [`Self::feed_answering`].
     pub fn feed(&mut self, bytes: &[u8]) {
-        for piece in bytes.chunks(PIECE) {
-            self.guarded(|parts| parts.feed(piece));
-        }
+        self.feed_answering(bytes);
     }
 
     /// The same, and returns the replies that a terminal owes to the guest's queries: cursor
     /// position, device attributes, status, modes, sizes, XTGETTCAP of the terminal's name. Only
-    /// the shim calls this. Replies carry no text of the guest's and are bounded in number.
-    ///
-    /// Each terminal is fed by either this or [`Self::feed`], because only this follows queries
-    /// that are split between two calls.
+    /// the shim calls this. Replies carry no text of the guest's and are bounded: 64 and 4 KiB a call.
     pub fn feed_answering(&mut self, bytes: &[u8]) -> Vec<u8> {
         let mut replies = Replies::default();
         for piece in bytes.chunks(PIECE) {
-            self.guarded(|parts| parts.feed_answering(piece, &mut replies));
+            self.guarded(|parts| parts.feed(piece, &mut replies));
         }
         replies.bytes
     }
@@ -160,17 +155,23 @@ impl Parts {
         }
     }
 
-    fn feed(&mut self, bytes: &[u8]) {
-        self.limit.pass(bytes, |run| self.engine.advance(run));
-    }
-
-    fn feed_answering(&mut self, bytes: &[u8], replies: &mut Replies) {
+    fn feed(&mut self, bytes: &[u8], replies: &mut Replies) {
         self.limit.pass(bytes, |mut run| {
             while !run.is_empty() {
-                let (read, query) = self.responder.read(run);
-                self.engine.advance(&run[..read]);
-                if let Some(query) = query {
-                    replies.add(&query, &self.engine);
+                let (read, found) = self.responder.read(run);
+                match found {
+                    // A repetition of 65,535 characters is a few bytes: a guest could make its
+                    // terminal draw without end. In place of its last byte CAN drops it.
+                    Some(Found::Repeat(count)) if count > self.engine.size().columns() => {
+                        self.engine.advance(&run[..read - 1]);
+                        let line = self.engine.size().columns();
+                        self.engine.advance(format!("\x18\x1b[{line}b").as_bytes());
+                    }
+                    Some(Found::Query(query)) => {
+                        self.engine.advance(&run[..read]);
+                        replies.add(&query, &self.engine);
+                    }
+                    _ => self.engine.advance(&run[..read]),
                 }
                 run = &run[read..];
             }

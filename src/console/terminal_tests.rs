@@ -1,4 +1,5 @@
 use super::*;
+use crate::console::noise::push_word;
 use crate::console::{Color, CursorShape};
 
 /// A character of private use on which the engine dies in tests.
@@ -195,6 +196,20 @@ fn hostile_characters_never_reach_a_cell() {
 }
 
 #[test]
+fn a_repetition_draws_a_line_at_most() {
+    assert_eq!(text(b"ab\x1b[5bc"), "abbbbbbc");
+    assert_eq!(text(b"a\x1b[65535bc"), "a".repeat(20) + "\nac");
+    assert_eq!(text(b"a\x1b[65535bc"), text(b"a\x1b[20bc"));
+    let begun = std::time::Instant::now();
+    let mut terminal = terminal(&b"\x1b[65535b".repeat(100_000));
+    terminal.feed(b"x");
+    assert!(
+        begun.elapsed().as_secs() < 60,
+        "it would be 6.5 thousand million characters"
+    );
+}
+
+#[test]
 fn a_hyperlink_leaves_its_text_only() {
     assert_eq!(
         text(b"\x1b]8;;http://example.com\x1b\\link\x1b]8;;\x1b\\"),
@@ -242,4 +257,101 @@ fn a_resize_keeps_the_text_and_takes_any_size() {
     }
     assert_eq!(screen(&terminal).text().trim_end(), "one\ntwo\nprompt");
     assert_eq!(terminal.failures(), 0);
+}
+
+fn random_size(random: &mut fastrand::Rng) -> Size {
+    Size::new(random.u16(0..30), random.u16(0..90))
+}
+
+/// Text of one or two columns in every cell, an empty one behind each wide one and nowhere else.
+fn assert_consistent(screen: &Screen, terminal: &Terminal) {
+    use unicode_width::UnicodeWidthStr;
+    assert_eq!(screen.rows.len(), usize::from(terminal.size().rows()));
+    for row in &screen.rows {
+        assert_eq!(row.len(), usize::from(terminal.size().columns()));
+        let mut behind_wide = false;
+        for cell in row {
+            let width = cell.text.width();
+            assert_eq!(behind_wide, width == 0, "{:?}", cell.text);
+            assert!(
+                width <= 2 && cell.text.chars().count() <= 5,
+                "{:?}",
+                cell.text
+            );
+            assert!(cell.text.chars().all(crate::console::sanitize::is_harmless));
+            behind_wide = width == 2;
+        }
+        assert!(!behind_wide);
+    }
+    if let Some(cursor) = screen.cursor {
+        assert!(cursor.row < terminal.size().rows() && cursor.column < terminal.size().columns());
+    }
+}
+
+#[test]
+fn no_stream_and_no_resize_breaks_the_terminal() {
+    let allowed = regex::Regex::new(
+        r"^(\x1b\[0n|\x1b\[\??\d+;\d+R|\x1b\[\?62;22c|\x1b\[>1;10;0c|\x1b\[\??\d+;[012]\$y|\x1b\[8;\d+;\d+t|\x1bP1\+r(544e=787465726d2d323536636f6c6f72|436f=323536|524742=38)\x1b\\|\x1bP0\+r\x1b\\)*$",
+    )
+    .unwrap();
+    let mut random = fastrand::Rng::with_seed(1);
+    let mut screen = Screen::default();
+    let mut terminal = Terminal::new(Size::DEFAULT, 50);
+    let mut bytes = Vec::new();
+    let mut answered = 0;
+    for run in 0..20_000 {
+        if run % 16 == 0 {
+            terminal = Terminal::new(random_size(&mut random), random.usize(0..60));
+        }
+        bytes.clear();
+        for _ in 0..random.usize(1..20) {
+            push_word(&mut random, &mut bytes);
+        }
+        let replies = terminal.feed_answering(&bytes);
+        assert!(replies.len() <= 4096);
+        let replies = String::from_utf8(replies).unwrap();
+        assert!(allowed.is_match(&replies), "{replies:?}");
+        answered += usize::from(!replies.is_empty());
+        if run % 9 == 0 {
+            terminal.resize(random_size(&mut random));
+        }
+        assert_eq!(terminal.failures(), 0, "{}", bytes.escape_ascii());
+        if run % 32 == 0 {
+            let offset = random.usize(0..80);
+            terminal.view(offset, &mut screen);
+            assert_consistent(&screen, &terminal);
+            assert_eq!(screen.offset, offset.min(terminal.scrollback()));
+        }
+    }
+    assert!(answered > 1000, "the streams ask questions: {answered}");
+}
+
+#[test]
+fn the_screen_and_the_replies_do_not_depend_on_where_the_stream_is_split() {
+    let mut random = fastrand::Rng::with_seed(3);
+    for _ in 0..300 {
+        let mut bytes = Vec::new();
+        for _ in 0..random.usize(1..80) {
+            push_word(&mut random, &mut bytes);
+        }
+        let mut whole = Terminal::new(Size::new(8, 30), 20);
+        let mut pieces = Terminal::new(Size::new(8, 30), 20);
+        let replies = whole.feed_answering(&bytes);
+        let mut rest = bytes.as_slice();
+        let mut split_replies = Vec::new();
+        while !rest.is_empty() {
+            let (piece, after) = rest.split_at(random.usize(1..=rest.len().min(12)));
+            split_replies.extend(pieces.feed_answering(piece));
+            rest = after;
+        }
+        let told = bytes.escape_ascii().to_string();
+        assert_eq!(screen(&whole), screen(&pieces), "{told}");
+        assert_eq!(whole.modes(), pieces.modes(), "{told}");
+        assert_eq!(whole.title(), pieces.title(), "{told}");
+        assert_eq!(
+            replies.escape_ascii().to_string(),
+            split_replies.escape_ascii().to_string(),
+            "{told}"
+        );
+    }
 }
