@@ -17,7 +17,8 @@ fn tree(modules: &[(&str, &str)], builtin: &str) -> tempfile::TempDir {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         let bytes = match path.extension().unwrap().to_str().unwrap() {
             "gz" => {
-                let mut writer = flate2::write::GzEncoder::new(Vec::new(), Default::default());
+                let mut writer =
+                    flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
                 writer.write_all(&module(depends)).unwrap();
                 writer.finish().unwrap()
             }
