@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 use crate::vm::{Accel, BootPhase, ExitReason, ProcessId, VmName, VmPaths, VmSpec};
 
 pub mod accel;
+pub mod canary;
 mod error;
 pub mod kvm;
 pub mod qemu;
