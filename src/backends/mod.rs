@@ -19,6 +19,8 @@ mod error;
 pub mod kvm;
 pub mod qemu;
 pub mod resolve;
+#[cfg(test)]
+mod sample;
 
 pub use error::BackendError;
 

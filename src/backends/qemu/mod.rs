@@ -1,1 +1,3 @@
 //! QEMU.
+mod program;
+pub use program::{img_program, program};
