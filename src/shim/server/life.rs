@@ -43,6 +43,7 @@ impl<H: Host> Owner<H> {
         self.boot_offset = self.console.borrow().end();
         self.recorded = true;
         self.spawned = None;
+        self.watched = true;
         self.ending = Ending::default();
         self.failure = None;
         self.again = false;

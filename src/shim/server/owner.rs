@@ -106,6 +106,8 @@ pub(super) struct Owner<H: Host> {
     pub(super) detector: Detector,
     /// When this boot's VMM was spawned: the zero of all its times.
     pub(super) spawned: Option<Instant>,
+    /// This boot is seen from its begin on: what comes is new. After an adoption nobody knows.
+    pub(super) watched: bool,
     /// Where this boot's output begins.
     pub(super) boot_offset: u64,
     /// This boot is in the history.
@@ -150,6 +152,7 @@ impl<H: Host> Owner<H> {
             live: None,
             detector: Detector::adopted(None),
             spawned: None,
+            watched: false,
             boot_offset,
             recorded: false,
             ending: Ending::default(),
@@ -290,6 +293,8 @@ impl<H: Host> Owner<H> {
     }
 
     fn hear_agent(&mut self) {
+        // What the guest printed before its agent spoke is to be stamped before.
+        self.read_serial();
         let Some(agent) = self.live.as_mut().and_then(|live| live.agent.as_mut()) else {
             return;
         };
@@ -338,8 +343,7 @@ impl<H: Host> Owner<H> {
         let Some(boot) = &mut self.state.boot else {
             return;
         };
-        // After an adoption nobody knows when it came.
-        let first = self.spawned.is_some() && boot.phases.stamp(phase, offset_us);
+        let first = self.watched && boot.phases.stamp(phase, offset_us);
         if is_ready {
             boot.result = BootResult::Ready;
             self.state.ready = true;
