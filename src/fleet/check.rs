@@ -126,13 +126,9 @@ impl Fleet {
         if CPUS.contains(&count) {
             return Ok(count);
         }
-        Err(
-            invalid(format!("a VM cannot have {count} vCPUs")).with_hint(format!(
-                "choose from {} to {}",
-                CPUS.start(),
-                CPUS.end()
-            )),
-        )
+        let (least, most) = (CPUS.start(), CPUS.end());
+        Err(invalid(format!("a VM cannot have {count} vCPUs"))
+            .with_hint(format!("choose cpus from {least} to {most}")))
     }
 
     /// Memory in MiB.

@@ -38,14 +38,14 @@ fn every_bad_value_is_held_against_its_field_with_what_and_the_way_out() {
         ("cpus", "33 vCPUs", |d, _| d.vcpu_count = Some(33)),
         ("memory", "31 MiB", |d, _| d.mem_size_mib = Some(31)),
         ("memory", "this host's", |d, _| {
-            d.mem_size_mib = Some(u64::MAX)
+            d.mem_size_mib = Some(u64::MAX);
         }),
         ("disk_size", "0 MiB", |d, _| d.disk_size_mib = Some(0)),
         ("disk_size", "cannot have", |d, _| {
-            d.disk_size_mib = Some(u64::MAX)
+            d.disk_size_mib = Some(u64::MAX);
         }),
         ("disk_size", "no disk to size", |d, _| {
-            d.disk_size_mib = Some(64)
+            d.disk_size_mib = Some(64);
         }),
         ("publish", "twice", |d, _| {
             let port = TcpListener::bind("127.0.0.1:0")
@@ -58,10 +58,10 @@ fn every_bad_value_is_held_against_its_field_with_what_and_the_way_out() {
                 .to_vec();
         }),
         ("kernel", "No such file", |d, dir| {
-            d.kernel = Some(dir.join("none"))
+            d.kernel = Some(dir.join("none"));
         }),
         ("kernel", "directory", |d, dir| {
-            d.kernel = Some(dir.to_owned())
+            d.kernel = Some(dir.to_owned());
         }),
         ("kernel", "no Linux kernel", |d, dir| {
             fs::write(dir.join("text"), "hello").unwrap();
@@ -72,22 +72,22 @@ fn every_bad_value_is_held_against_its_field_with_what_and_the_way_out() {
             d.kernel = Some(dir.join("empty"));
         }),
         ("kernel", "for x86_64, not for aarch64", |d, _| {
-            d.arch = Some(Arch::Aarch64)
+            d.arch = Some(Arch::Aarch64);
         }),
         ("initrd", "No such file", |d, dir| {
-            d.initrd = Some(dir.join("none"))
+            d.initrd = Some(dir.join("none"));
         }),
         ("rootfs", "no regular file", |d, _| {
-            d.rootfs = Some("/dev/null".into())
+            d.rootfs = Some("/dev/null".into());
         }),
         ("boot_args", "'\\n'", |d, _| {
-            d.boot_args = Some("quiet\ninit=/x".into())
+            d.boot_args = Some("quiet\ninit=/x".into());
         }),
         ("boot_args", "2048 bytes", |d, _| {
-            d.boot_args = Some("x".repeat(2048))
+            d.boot_args = Some("x".repeat(2048));
         }),
         ("ready_pattern", "regular expression", |d, _| {
-            d.ready_pattern = Some("a(".into())
+            d.ready_pattern = Some("a(".into());
         }),
     ];
     for (field, words, spoil) in table {
@@ -269,7 +269,7 @@ fn a_file_that_may_not_be_read_says_so() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("secret");
     fs::write(&path, "x").unwrap();
-    fs::set_permissions(&path, fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o0)).unwrap();
     let result = file("kernel", Some(&path));
     // Root reads everything; anyone else is told.
     if !nix::unistd::Uid::effective().is_root() {
