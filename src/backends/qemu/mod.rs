@@ -1,1 +1,5 @@
 //! QEMU.
+mod events;
+mod program;
+mod qmp;
+pub use program::{img_program, program};
