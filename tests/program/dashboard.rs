@@ -5,8 +5,6 @@ use crate::support::{Bed, Session, Size, wait_until};
 /// `ctrl-]`, which leaves the console.
 const LEAVE: [u8; 1] = [0x1d];
 const ESCAPE: [u8; 1] = [0x1b];
-/// Clears a line of input.
-const CTRL_U: [u8; 1] = [0x15];
 
 /// Opens the dashboard and closes the doctor's panel that a first start shows.
 fn opened(bed: &Bed, size: Size) -> Session {
@@ -30,7 +28,6 @@ fn a_vm_lives_its_life(size: Size) {
 
     session.send("n");
     session.wait_for("Name");
-    session.send(CTRL_U);
     session.send("web\r");
     wait_until("the VM to be made", || !bed.rows().is_empty());
     session.wait_for_line(&["web", "running"]);
@@ -122,7 +119,6 @@ fn the_form_says_what_is_wrong_while_one_types() {
     let mut session = opened(&bed, Size(100, 30));
     session.send("n");
     session.wait_for("Name");
-    session.send(CTRL_U);
     session.send("No Good!");
     session.wait_for("name");
     session.send("\r");

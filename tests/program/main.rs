@@ -9,6 +9,7 @@ mod bad_input;
 mod console;
 mod dashboard;
 mod lifecycle;
+mod picture;
 mod support;
 mod survival;
 mod terminal;
