@@ -8,7 +8,7 @@ use vt100::{Cell, Color, Screen};
 use crate::support::{Bed, Session, Size};
 
 /// Pixels of one cell, and of the frame around all.
-const CELL: (f32, f32) = (8.4, 18.0);
+const CELL: (f32, f32) = (8.4, 17.0);
 const MARGIN: f32 = 12.0;
 const FOREGROUND: &str = "#d8dee9";
 const BACKGROUND: &str = "#1b1f27";
@@ -62,28 +62,38 @@ fn escaped(text: &str) -> String {
         .replace('>', "&gt;")
 }
 
-/// A run of cells of one style.
+/// A run of cells of one style: its ground, then each word at its own place, so that nothing hangs
+/// on the width that a viewer's font gives to spaces.
 fn draw(svg: &mut String, (row, column): (u16, u16), text: &str, style: &(String, String, String)) {
     let (front, back, attributes) = style;
-    let cells = f32::from(u16::try_from(text.chars().count()).unwrap());
-    let x = MARGIN + f32::from(column) * CELL.0;
+    let x_of = |cell: usize| {
+        MARGIN + (f32::from(column) + f32::from(u16::try_from(cell).unwrap())) * CELL.0
+    };
     let y = MARGIN + f32::from(row) * CELL.1;
-    let (width, height) = (cells * CELL.0, CELL.1);
     if back != BACKGROUND {
+        let (x, end) = (x_of(0), x_of(text.chars().count()));
+        let (width, height) = (end - x, CELL.1);
         writeln!(
             svg,
             r#"<rect x="{x:.1}" y="{y:.1}" width="{width:.1}" height="{height}" fill="{back}"/>"#
         )
         .unwrap();
     }
-    if !text.trim().is_empty() {
-        let base = y + 13.5;
-        let text = escaped(text);
-        writeln!(
-            svg,
-            r#"<text x="{x:.1}" y="{base:.1}" textLength="{width:.1}" fill="{front}"{attributes}>{text}</text>"#
-        )
-        .unwrap();
+    let base = y + 13.0;
+    let mut at = 0;
+    for word in text.split(' ') {
+        let cells = word.chars().count();
+        if cells > 0 {
+            let x = x_of(at);
+            let width = x_of(at + cells) - x;
+            let word = escaped(word);
+            writeln!(
+                svg,
+                r#"<text x="{x:.1}" y="{base:.1}" textLength="{width:.1}" fill="{front}"{attributes}>{word}</text>"#
+            )
+            .unwrap();
+        }
+        at += cells + 1;
     }
 }
 
@@ -94,7 +104,7 @@ fn svg_of(screen: &Screen) -> String {
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width:.0} {height:.0}\" \
          font-family=\"ui-monospace, Menlo, Consolas, 'DejaVu Sans Mono', monospace\" \
-         font-size=\"14\" xml:space=\"preserve\">\n\
+         font-size=\"14\">\n\
          <rect width=\"100%\" height=\"100%\" rx=\"8\" fill=\"{BACKGROUND}\"/>\n"
     );
     for row in 0..rows {
