@@ -180,14 +180,14 @@ impl Bed {
         Process(i32::try_from(pid.unwrap_or_else(|| panic!("no shim in {state:#}"))).unwrap())
     }
 
-    /// Processes of this bed that still run, wherever they are written down: VMMs and shims both
-    /// name the bed's directory among their arguments.
+    /// Processes of this bed that still run, written down or not: all that it starts have its
+    /// directory among their arguments or in their environment.
     pub(crate) fn processes(&self) -> Vec<Process> {
         let mine = self.directory.path().display().to_string();
         let entries = fs::read_dir("/proc").unwrap();
         entries
             .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok().map(Process))
-            .filter(|process| process.command_line().contains(&mine) && process.is_alive())
+            .filter(|process| process.names(&mine) && process.is_alive())
             .collect()
     }
 }

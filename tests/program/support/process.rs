@@ -39,6 +39,12 @@ impl Process {
             .replace('\0', " ")
     }
 
+    /// Whether its arguments or its environment name `text`.
+    pub(crate) fn names(self, text: &str) -> bool {
+        let environment = fs::read(format!("/proc/{}/environ", self.0)).unwrap_or_default();
+        self.command_line().contains(text) || String::from_utf8_lossy(&environment).contains(text)
+    }
+
     /// The fields of `/proc/PID/stat` after the name, from the state on (`proc_pid_stat(5)`).
     fn stat(self) -> Option<Vec<String>> {
         let text = fs::read_to_string(format!("/proc/{}/stat", self.0)).ok()?;
