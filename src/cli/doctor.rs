@@ -17,7 +17,7 @@ pub(super) fn run(context: &Context, args: &DoctorArgs) -> Outcome {
         return stand_in::boot_canary();
     }
     let report = doctor::examine(&examination, None);
-    let mut reply = Reply::new(stand_in::report_text(&report), &report)?;
+    let mut reply = Reply::new(doctor::to_text(&report), &report)?;
     // Failed checks are a finding, not an error of ours: `error` stays null.
     reply.exit_code = Some(if report.summary.ok {
         0
