@@ -133,7 +133,9 @@ impl Process {
         let Some(handle) = &self.handle else {
             return Ok(());
         };
-        let handle = AsyncFd::with_interest(handle.try_clone()?, Interest::READABLE)?;
+        // SAFETY: the descriptor is owned by the value that is registered, and closed with it.
+        let handle =
+            unsafe { AsyncFd::register_with_interest(handle.try_clone()?, Interest::READABLE) }?;
         handle.readable().await?.retain_ready();
         Ok(())
     }
@@ -211,6 +213,11 @@ pub(super) struct Guard(Option<Child>);
 impl Guard {
     pub(super) fn new(child: Child) -> Self {
         Self(Some(child))
+    }
+
+    /// For a process that is no child of ours.
+    pub(super) fn none() -> Self {
+        Self(None)
     }
 
     /// Waits for a child that has ended, or is about to.

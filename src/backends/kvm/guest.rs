@@ -1,21 +1,25 @@
 //! The child's side of the probe: a guest of some forty bytes in 64-bit kernel mode.
 
 use std::io::{self, Write};
-use std::num::NonZeroUsize;
 
-use kvm_bindings::{KVM_MAX_CPUID_ENTRIES, kvm_regs, kvm_segment, kvm_userspace_memory_region};
-use kvm_ioctls::{Kvm, VcpuExit, VcpuFd};
+#[cfg(not(target_arch = "x86_64"))]
+use kvm_ioctls::Kvm;
 use nix::errno::Errno;
-use nix::sys::mman::{MapFlags, ProtFlags, mmap_anonymous};
-use nix::sys::signal::{SigEvent, SigevNotify, Signal};
-use nix::sys::time::TimeSpec;
-use nix::sys::timer::{Expiration, Timer, TimerSetTimeFlags};
-use nix::time::ClockId;
+#[cfg(target_arch = "x86_64")]
+use nix::{
+    sys::signal::{SigEvent, SigevNotify, Signal},
+    sys::time::TimeSpec,
+    sys::timer::{Expiration, Timer, TimerSetTimeFlags},
+    time::ClockId,
+};
 
-use super::trace::{MARK, Step};
+use super::trace::MARK;
+#[cfg(target_arch = "x86_64")]
+use super::trace::Step;
 
 /// Processor time that the guest may use: a million turns take less than 1 ms natively, and more
 /// than a second where they are interpreted. Processor time, so that a busy host proves nothing.
+#[cfg(target_arch = "x86_64")]
 const BUDGET: std::time::Duration = std::time::Duration::from_millis(20);
 
 /// Runs the guest and tells each step on standard output, or `failed` and why.
@@ -38,7 +42,12 @@ fn name(error: kvm_ioctls::Error) -> String {
 
 #[cfg(target_arch = "x86_64")]
 mod x86_64 {
-    use super::*;
+    use kvm_bindings::{KVM_MAX_CPUID_ENTRIES, kvm_regs, kvm_segment, kvm_userspace_memory_region};
+    use kvm_ioctls::{Kvm, VcpuExit, VcpuFd};
+    use nix::sys::mman::{MapFlags, ProtFlags, mmap_anonymous};
+    use std::num::NonZeroUsize;
+
+    use super::{Step, limit, name, tell};
 
     /// Guest memory: three page tables, code and stack, data.
     const MEMORY: usize = 0x6000;
@@ -177,6 +186,7 @@ fn attempt() -> Result<(), String> {
 }
 
 /// Ends this process by SIGPROF, whose default is to terminate, when the budget is spent.
+#[cfg(target_arch = "x86_64")]
 fn limit() -> nix::Result<Timer> {
     let event = SigEvent::new(SigevNotify::SigevSignal {
         signal: Signal::SIGPROF,

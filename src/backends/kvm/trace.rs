@@ -72,10 +72,7 @@ impl Step {
 
 /// What is plain without running anything: no device, no permission. `None` when it opens.
 pub(super) fn look() -> Option<Verdict> {
-    let error = match File::options().read(true).write(true).open(DEVICE) {
-        Ok(_) => return None,
-        Err(error) => error,
-    };
+    let error = File::options().read(true).write(true).open(DEVICE).err()?;
     Some(match Errno::from_raw(error.raw_os_error().unwrap_or(0)) {
         // ENXIO and ENODEV: the node is there, no driver is behind it.
         Errno::ENOENT | Errno::ENXIO | Errno::ENODEV => Verdict::Absent,

@@ -4,10 +4,13 @@ use std::process::Command;
 
 fn trace(words: &str, raw_status: Option<i32>) -> Verdict {
     Trace {
-        words: words
-            .split_whitespace()
-            .map(|word| format!("{MARK}{}\n", word.replace('+', " ")))
-            .collect(),
+        words: words.split_whitespace().fold(String::new(), |lines, word| {
+            lines
+                + MARK
+                + &word.replace('+', " ")
+                + "
+"
+        }),
         status: raw_status.map(ExitStatus::from_raw),
     }
     .verdict()

@@ -49,11 +49,14 @@ pub(super) struct Client {
     fault: Arc<OnceLock<String>>,
 }
 
+/// What QEMU returns, or its words of refusal.
+type Answer = oneshot::Sender<Result<Value, String>>;
+
 #[derive(Debug)]
 struct Call {
     command: &'static str,
     arguments: Option<Value>,
-    answer: oneshot::Sender<Result<Value, String>>,
+    answer: Answer,
 }
 
 impl Connection {
@@ -66,11 +69,10 @@ impl Connection {
         let mut lines = Lines::new(reader);
         let greeting = match lines.next().await {
             Ok(Some(line)) => parse(&line).map_err(|what| protocol("greeting", what))?,
-            Ok(None) => return Err(disconnected("greeting")),
             Err(error) if error.kind() == io::ErrorKind::InvalidData => {
                 return Err(protocol("greeting", error.to_string()));
             }
-            Err(_) => return Err(disconnected("greeting")),
+            Ok(None) | Err(_) => return Err(disconnected("greeting")),
         };
         let Some(server) = greeting.get("QMP") else {
             return Err(protocol("greeting", excerpt(&greeting.to_string())));
@@ -137,7 +139,8 @@ impl Client {
 struct Task<R, W> {
     lines: Lines<R>,
     writer: W,
-    pending: BTreeMap<u64, (&'static str, oneshot::Sender<Result<Value, String>>)>,
+    /// Calls without an answer yet: command and where the answer goes.
+    pending: BTreeMap<u64, (&'static str, Answer)>,
     events: mpsc::Sender<MachineEvent>,
     last_id: u64,
 }
