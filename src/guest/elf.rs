@@ -146,3 +146,7 @@ impl<'a> Elf<'a> {
         self.bytes(at).map(u64::from_le_bytes)
     }
 }
+
+#[cfg(test)]
+#[path = "elf_tests.rs"]
+pub(super) mod tests;

@@ -5,8 +5,8 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use super::error::GuestError;
-use super::metadata::{self, METADATA, Metadata};
-use super::staging::{Draft, Staging};
+use super::metadata::{self, FileEntry, METADATA, Metadata};
+use super::staging::{Draft, Staging, hash_of};
 use super::{build, import};
 use crate::vm::{Arch, ImageRef, VmName};
 
@@ -175,7 +175,16 @@ impl ImageStore {
         draft: Draft,
         progress: &mut dyn FnMut(&str),
     ) -> Result<Image, GuestError> {
-        let whole = |reference: &ImageRef| self.open(reference).is_ok();
+        // Here there is time to look into the files too.
+        let whole = |reference: &ImageRef| {
+            let hashed = |(name, entry): (&String, &FileEntry)| {
+                hash_of(&self.place(reference).join(name)).is_ok_and(|hash| hash == entry.sha256)
+            };
+            self.open(reference).is_ok()
+                && self
+                    .metadata(reference)
+                    .is_ok_and(|metadata| metadata.files.iter().all(hashed))
+        };
         let reference = staging.commit(name, draft, jiff::Timestamp::now(), &whole)?;
         progress(&format!(
             "{} is ready: {}",

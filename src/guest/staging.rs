@@ -202,21 +202,11 @@ fn write_file(path: &Path, content: Content) -> Result<FileEntry, GuestError> {
     let mut put = |bytes: &[u8]| {
         hash.update(bytes);
         size += bytes.len() as u64;
-        file.write_all(bytes)
+        file.write_all(bytes).map_err(failed())
     };
     match content {
-        Content::Bytes(bytes) => put(&bytes).map_err(failed())?,
-        Content::Copy(source) => {
-            let reading = || GuestError::io("read", &source);
-            let mut reader = File::open(&source).map_err(reading())?;
-            let mut chunk = vec![0; 1 << 20];
-            loop {
-                match reader.read(&mut chunk).map_err(reading())? {
-                    0 => break,
-                    read => put(&chunk[..read]).map_err(failed())?,
-                }
-            }
-        }
+        Content::Bytes(bytes) => put(&bytes)?,
+        Content::Copy(source) => each_chunk(&source, &mut put)?,
     }
     // Nobody changes an image, its owner included.
     file.set_permissions(Permissions::from_mode(0o400))
@@ -226,6 +216,31 @@ fn write_file(path: &Path, content: Content) -> Result<FileEntry, GuestError> {
         size,
         sha256: hexadecimal(&hash.finalize()),
     })
+}
+
+/// The hash of a file's content, as [`FileEntry::sha256`] has it.
+pub(super) fn hash_of(path: &Path) -> Result<String, GuestError> {
+    let mut hash = Sha256::new();
+    each_chunk(path, &mut |bytes| {
+        hash.update(bytes);
+        Ok(())
+    })?;
+    Ok(hexadecimal(&hash.finalize()))
+}
+
+fn each_chunk(
+    path: &Path,
+    take: &mut dyn FnMut(&[u8]) -> Result<(), GuestError>,
+) -> Result<(), GuestError> {
+    let failed = || GuestError::io("read", path);
+    let mut file = File::open(path).map_err(failed())?;
+    let mut chunk = vec![0; 1 << 20];
+    loop {
+        match file.read(&mut chunk).map_err(failed())? {
+            0 => return Ok(()),
+            read => take(&chunk[..read])?,
+        }
+    }
 }
 
 /// The first 16 hexadecimal digits of the hash over all that the image boots with.
