@@ -1,0 +1,108 @@
+//! The first line: title, counts, the doctor's verdict.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use unicode_width::UnicodeWidthStr;
+
+use super::text::put;
+use super::{Role, Theme};
+use crate::app::action::{Action, Context};
+use crate::app::state::State;
+
+/// Draws it.
+pub(super) fn render(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme) {
+    if area.is_empty() {
+        return;
+    }
+    let buffer = frame.buffer_mut();
+    let (badge, role) = badge(state);
+    let key = state.keymap.shown(Context::Dashboard, Action::Doctor);
+    let badge_width = u16::try_from(badge.width() + key.width() + 2).unwrap_or(u16::MAX);
+    let badge_x = area.right().saturating_sub(badge_width + 1).max(area.x);
+    let mut x = area.x + 1;
+    let room = |x: u16| badge_x.saturating_sub(x + 2);
+    x = put(
+        buffer,
+        x,
+        area.y,
+        room(x),
+        "smolvm-tui",
+        theme.style(Role::Title),
+    );
+    let counts = format!("  {}", counts(state));
+    put(
+        buffer,
+        x,
+        area.y,
+        room(x),
+        &counts,
+        theme.style(Role::Muted),
+    );
+    let x = put(
+        buffer,
+        badge_x,
+        area.y,
+        area.right() - badge_x,
+        &badge,
+        theme.style(role),
+    );
+    let x = put(
+        buffer,
+        x + 2,
+        area.y,
+        area.right().saturating_sub(x + 2),
+        &key,
+        theme.style(Role::Key),
+    );
+    let _ = x;
+}
+
+fn counts(state: &State) -> String {
+    let total = state.rows.len();
+    let count =
+        |live: fn(&crate::app::row::Row) -> bool| state.rows.iter().filter(|r| live(r)).count();
+    let running = count(|row| row.vm.phase.is_live());
+    let crashed = count(|row| row.vm.phase == crate::vm::Phase::Crashed);
+    let mut parts = match total {
+        0 => return "no VMs yet".to_owned(),
+        1 => vec!["1 VM".to_owned()],
+        _ => vec![format!("{total} VMs")],
+    };
+    parts.push(format!("{running} running"));
+    if crashed > 0 {
+        parts.push(format!("{crashed} crashed"));
+    }
+    if !state.filter.is_empty() {
+        parts.push(format!("{} match `{}`", state.shown_count(), state.filter));
+    }
+    parts.join(" · ")
+}
+
+/// The verdict: always there, also while it is not known yet.
+fn badge(state: &State) -> (String, Role) {
+    let (failures, warnings) = state.doctor.counts();
+    let wide = state.size.0 >= 70;
+    match (&state.doctor.report, failures, warnings) {
+        (None, 0, _) if state.doctor.is_running => ("… checking host".to_owned(), Role::Muted),
+        (None, 0, _) => ("? host not checked".to_owned(), Role::Muted),
+        (_, 0, 0) => ("✔ host ready".to_owned(), Role::Good),
+        (_, 0, n) if wide => (
+            format!("✔ host ready, {n} {}", plural(n, "warning")),
+            Role::Good,
+        ),
+        (_, 0, _) => ("✔ host ready !".to_owned(), Role::Good),
+        (_, n, _) if wide => (
+            format!("✖ {n} {} on this host", plural(n, "problem")),
+            Role::Failed,
+        ),
+        (_, n, _) => (format!("✖ {n} {}", plural(n, "problem")), Role::Failed),
+    }
+}
+
+fn plural(count: usize, word: &str) -> String {
+    if count == 1 {
+        word.to_owned()
+    } else {
+        format!("{word}s")
+    }
+}
