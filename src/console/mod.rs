@@ -4,11 +4,18 @@
 //! this room are cells, text without controls, and replies that carry no text of the guest's.
 //! The engine (`alacritty_terminal`) stays behind [`Terminal`]: no other room names its types.
 
+mod engine;
+pub mod expect;
 pub mod keys;
+mod limit;
+#[cfg(test)]
+mod noise;
+mod paint;
+mod respond;
 mod sanitize;
 mod screen;
 mod terminal;
 
 pub use sanitize::{Stripper, sanitize_line};
 pub use screen::{Attributes, Cell, Color, Cursor, CursorShape, Screen, Size};
-pub use terminal::{Modes, Terminal};
+pub use terminal::{Modes, Terminal, guarding};

@@ -118,3 +118,28 @@ pub struct Screen {
     /// How many lines the view is scrolled back; 0 is live.
     pub offset: usize,
 }
+
+impl Screen {
+    /// The screen as plain text: one line a row, each ended by a newline, trailing blanks cut.
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        for row in &self.rows {
+            let begin = text.len();
+            text.extend(row.iter().map(|cell| cell.text.as_str()));
+            let end = begin + text[begin..].trim_end_matches(' ').len();
+            text.truncate(end);
+            text.push('\n');
+        }
+        text
+    }
+
+    /// The screen as bytes that draw it on a terminal of at least its size, cursor included. They
+    /// are all our own: SGR, cursor movements, and text without controls.
+    pub fn ansi(&self) -> String {
+        super::paint::paint(self)
+    }
+}
+
+#[cfg(test)]
+#[path = "screen_tests.rs"]
+mod tests;

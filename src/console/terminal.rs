@@ -1,6 +1,18 @@
 //! The terminal: bytes in, cells and replies out.
 
+use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use super::engine::Engine;
+use super::limit::Limit;
+use super::respond::{Found, Replies, Responder};
 use super::{Screen, Size};
+
+/// How many bytes are fed between two looks at whether the engine still lives.
+const PIECE: usize = 4096;
+
+/// What stands on the screen of an engine that replaced a failed one.
+const NOTICE: &[u8] = b"[the terminal engine failed on this output and was started anew]\r\n";
 
 /// What the guest asked of the terminal, as far as it concerns those who type or draw.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -26,12 +38,23 @@ pub struct Modes {
 /// A terminal of one size with a scrollback. A panic inside the engine costs the screen, not the program.
 pub struct Terminal {
     size: Size,
+    scrollback: usize,
+    parts: Parts,
+    failures: u32,
+}
+
+/// What a failure replaces.
+struct Parts {
+    limit: Limit,
+    responder: Responder,
+    engine: Engine,
 }
 
 impl std::fmt::Debug for Terminal {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Terminal")
             .field("size", &self.size)
+            .field("failures", &self.failures)
             .finish_non_exhaustive()
     }
 }
@@ -39,21 +62,28 @@ impl std::fmt::Debug for Terminal {
 impl Terminal {
     /// A terminal with up to `scrollback` lines of the past.
     pub fn new(size: Size, scrollback: usize) -> Self {
-        let _ = scrollback;
-        Self { size }
+        Self {
+            size,
+            scrollback,
+            parts: Parts::new(size, scrollback),
+            failures: 0,
+        }
     }
 
     /// Takes the guest's bytes, split anywhere. Asks no questions answered: see [`Self::feed_answering`].
     pub fn feed(&mut self, bytes: &[u8]) {
-        let _ = bytes;
+        self.feed_answering(bytes);
     }
 
     /// The same, and returns the replies that a terminal owes to the guest's queries: cursor
     /// position, device attributes, status, modes, sizes, XTGETTCAP of the terminal's name. Only
-    /// the shim calls this. Replies carry no text of the guest's and are bounded in number.
+    /// the shim calls this. Replies carry no text of the guest's and are bounded: 64 and 4 KiB a call.
     pub fn feed_answering(&mut self, bytes: &[u8]) -> Vec<u8> {
-        let _ = bytes;
-        Vec::new()
+        let mut replies = Replies::default();
+        for piece in bytes.chunks(PIECE) {
+            self.guarded(|parts| parts.feed(piece, &mut replies));
+        }
+        replies.bytes
     }
 
     /// Its size.
@@ -64,26 +94,109 @@ impl Terminal {
     /// Gives it another size.
     pub fn resize(&mut self, size: Size) {
         self.size = size;
+        self.guarded(|parts| parts.engine.resize(size));
     }
 
     /// What the guest asked of it.
     pub fn modes(&self) -> Modes {
-        Modes::default()
+        self.parts.engine.modes()
     }
 
     /// The title that the guest set, as inert text of at most 64 characters without controls.
     pub fn title(&self) -> Option<&str> {
-        None
+        self.parts.engine.title()
     }
 
     /// Lines of the past that can be scrolled to.
     pub fn scrollback(&self) -> usize {
-        0
+        self.parts.engine.scrollback()
+    }
+
+    /// How many lines the terminal is scrolled back: what [`Self::scroll_to`] set, moved along with
+    /// the text by the lines that came since, so that a reader keeps the lines being read.
+    pub fn offset(&self) -> usize {
+        self.parts.engine.offset()
+    }
+
+    /// Scrolls back by `offset` lines (clamped); 0 follows the live screen.
+    pub fn scroll_to(&mut self, offset: usize) {
+        self.parts.engine.scroll_to(offset);
+    }
+
+    /// How often the engine panicked and was replaced by an empty one.
+    pub fn failures(&self) -> u32 {
+        self.failures
     }
 
     /// The cells seen when scrolled back by `offset` lines (clamped), written into `screen` so
     /// that its allocations are used again.
     pub fn view(&self, offset: usize, screen: &mut Screen) {
-        let _ = (offset, screen);
+        let drawn = guard(|| self.parts.engine.view(offset, screen));
+        if drawn.is_none() {
+            *screen = Screen::default();
+        }
+    }
+
+    fn guarded(&mut self, work: impl FnOnce(&mut Parts)) {
+        if guard(|| work(&mut self.parts)).is_none() {
+            self.failures = self.failures.saturating_add(1);
+            self.parts = Parts::new(self.size, self.scrollback);
+            self.parts.engine.advance(NOTICE);
+        }
     }
 }
+
+impl Parts {
+    fn new(size: Size, scrollback: usize) -> Self {
+        Self {
+            limit: Limit::default(),
+            responder: Responder::default(),
+            engine: Engine::new(size, scrollback),
+        }
+    }
+
+    fn feed(&mut self, bytes: &[u8], replies: &mut Replies) {
+        self.limit.pass(bytes, |mut run| {
+            while !run.is_empty() {
+                let (read, found) = self.responder.read(run);
+                match found {
+                    // A repetition of 65,535 characters is a few bytes: a guest could make its
+                    // terminal draw without end. In place of its last byte CAN drops it.
+                    Some(Found::Repeat(count)) if count > self.engine.size().columns() => {
+                        self.engine.advance(&run[..read - 1]);
+                        let line = self.engine.size().columns();
+                        self.engine.advance(format!("\x18\x1b[{line}b").as_bytes());
+                    }
+                    Some(Found::Query(query)) => {
+                        self.engine.advance(&run[..read]);
+                        replies.add(&query, &self.engine);
+                    }
+                    _ => self.engine.advance(&run[..read]),
+                }
+                run = &run[read..];
+            }
+        });
+    }
+}
+
+thread_local! {
+    static GUARDING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether this thread is inside the engine, where a panic is caught and costs only the screen: a
+/// panic hook asks this before it says that the program is ending.
+pub fn guarding() -> bool {
+    GUARDING.get()
+}
+
+/// Runs `work`; `None` when it panicked.
+fn guard<T>(work: impl FnOnce() -> T) -> Option<T> {
+    GUARDING.set(true);
+    let result = catch_unwind(AssertUnwindSafe(work)).ok();
+    GUARDING.set(false);
+    result
+}
+
+#[cfg(test)]
+#[path = "terminal_tests.rs"]
+pub(super) mod tests;

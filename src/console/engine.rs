@@ -1,0 +1,395 @@
+//! The engine, `alacritty_terminal`, and the guard that stands between it and the guest.
+
+use alacritty_terminal::event::VoidListener;
+use alacritty_terminal::grid::{Dimensions, Scroll};
+use alacritty_terminal::index::{Column, Line};
+use alacritty_terminal::term::cell::{Cell as EngineCell, Flags};
+use alacritty_terminal::term::{Config, Term, TermMode};
+use alacritty_terminal::vte::ansi;
+use alacritty_terminal::vte::ansi::{
+    Attr, CharsetIndex, ClearMode, CursorStyle, Handler, LineClearMode, Mode, NamedPrivateMode,
+    PrivateMode, Processor, StandardCharset, TabulationClearMode,
+};
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+use super::sanitize::{is_harmless, sanitize_line};
+use super::{Attributes, Cell, Color, Cursor, CursorShape, Modes, Screen, Size};
+
+/// The longest title that is kept, in characters.
+const LONGEST_TITLE: usize = 64;
+/// The most combining characters that one cell bears.
+const MOST_COMBINING: usize = 4;
+
+/// A screen with its parser, for bytes in which no command is endless (see [`super::limit`]) and no
+/// repetition is longer than a line (see [`super::respond`]).
+pub(super) struct Engine {
+    parser: Processor<AtOnce>,
+    guard: Guard,
+}
+
+/// A synchronized update (mode 2026) that takes effect at once: what is never held back cannot be
+/// held back forever.
+#[derive(Default)]
+struct AtOnce;
+
+impl ansi::Timeout for AtOnce {
+    fn set_timeout(&mut self, _duration: std::time::Duration) {}
+
+    fn clear_timeout(&mut self) {}
+
+    fn pending_timeout(&self) -> bool {
+        false
+    }
+}
+
+impl Dimensions for Size {
+    fn total_lines(&self) -> usize {
+        self.screen_lines()
+    }
+
+    fn screen_lines(&self) -> usize {
+        self.rows().into()
+    }
+
+    fn columns(&self) -> usize {
+        Size::columns(*self).into()
+    }
+}
+
+impl Engine {
+    pub(super) fn new(size: Size, scrollback: usize) -> Self {
+        let config = Config {
+            scrolling_history: scrollback,
+            ..Config::default()
+        };
+        Self {
+            parser: Processor::new(),
+            guard: Guard {
+                term: Term::new(config, &size, VoidListener),
+                title: None,
+            },
+        }
+    }
+
+    pub(super) fn advance(&mut self, bytes: &[u8]) {
+        self.parser.advance(&mut self.guard, bytes);
+    }
+
+    pub(super) fn size(&self) -> Size {
+        let extent = |cells: usize| u16::try_from(cells).unwrap_or(u16::MAX);
+        Size::new(
+            extent(self.guard.term.screen_lines()),
+            extent(self.guard.term.columns()),
+        )
+    }
+
+    pub(super) fn resize(&mut self, size: Size) {
+        self.guard.term.resize(size);
+    }
+
+    pub(super) fn title(&self) -> Option<&str> {
+        self.guard.title.as_deref()
+    }
+
+    pub(super) fn scrollback(&self) -> usize {
+        self.guard.term.history_size()
+    }
+
+    /// How far the engine's own view is scrolled back; it moves along with the text.
+    pub(super) fn offset(&self) -> usize {
+        self.guard.term.grid().display_offset()
+    }
+
+    pub(super) fn scroll_to(&mut self, offset: usize) {
+        let wanted = offset.min(self.scrollback());
+        let distance = |lines: usize| i32::try_from(lines).unwrap_or(i32::MAX);
+        let delta = distance(wanted) - distance(self.offset());
+        self.guard
+            .term
+            .grid_mut()
+            .scroll_display(Scroll::Delta(delta));
+    }
+
+    /// Row and column of the cursor, from 0.
+    pub(super) fn cursor(&self) -> (usize, usize) {
+        let point = self.guard.term.grid().cursor.point;
+        (usize::try_from(point.line.0).unwrap_or(0), point.column.0)
+    }
+
+    pub(super) fn modes(&self) -> Modes {
+        let mode = *self.guard.term.mode();
+        Modes {
+            application_cursor: mode.contains(TermMode::APP_CURSOR),
+            application_keypad: mode.contains(TermMode::APP_KEYPAD),
+            bracketed_paste: mode.contains(TermMode::BRACKETED_PASTE),
+            newline: mode.contains(TermMode::LINE_FEED_NEW_LINE),
+            alternate_screen: mode.contains(TermMode::ALT_SCREEN),
+            mouse: mode.intersects(TermMode::MOUSE_MODE),
+        }
+    }
+
+    /// Whether a mode is set; `None` for one that is not known.
+    pub(super) fn is_mode_set(&self, private: bool, mode: u16) -> Option<bool> {
+        let flag = match (private, mode) {
+            (false, 4) => TermMode::INSERT,
+            (false, 20) => TermMode::LINE_FEED_NEW_LINE,
+            (true, 1) => TermMode::APP_CURSOR,
+            (true, 6) => TermMode::ORIGIN,
+            (true, 7) => TermMode::LINE_WRAP,
+            (true, 25) => TermMode::SHOW_CURSOR,
+            (true, 47 | 1047 | 1049) => TermMode::ALT_SCREEN,
+            (true, 66) => TermMode::APP_KEYPAD,
+            (true, 1000) => TermMode::MOUSE_REPORT_CLICK,
+            (true, 1002) => TermMode::MOUSE_DRAG,
+            (true, 1003) => TermMode::MOUSE_MOTION,
+            (true, 1004) => TermMode::FOCUS_IN_OUT,
+            (true, 1005) => TermMode::UTF8_MOUSE,
+            (true, 1006) => TermMode::SGR_MOUSE,
+            (true, 1007) => TermMode::ALTERNATE_SCROLL,
+            (true, 2004) => TermMode::BRACKETED_PASTE,
+            _ => return None,
+        };
+        Some(self.guard.term.mode().contains(flag))
+    }
+
+    pub(super) fn view(&self, offset: usize, screen: &mut Screen) {
+        let term = &self.guard.term;
+        let grid = term.grid();
+        let scrollback = self.scrollback();
+        let offset = offset.min(scrollback);
+        screen.scrollback = scrollback;
+        screen.offset = offset;
+        screen.rows.resize_with(term.screen_lines(), Vec::new);
+        let top = -i32::try_from(offset).unwrap_or(0);
+        for (row, line) in screen.rows.iter_mut().zip(top..) {
+            copy_row(&grid[Line(line)][..], row);
+        }
+        screen.cursor = self.visible_cursor().filter(|_| offset == 0);
+    }
+
+    fn visible_cursor(&self) -> Option<Cursor> {
+        if !self.guard.term.mode().contains(TermMode::SHOW_CURSOR) {
+            return None;
+        }
+        let shape = match self.guard.term.cursor_style().shape {
+            ansi::CursorShape::Block | ansi::CursorShape::HollowBlock => CursorShape::Block,
+            ansi::CursorShape::Underline => CursorShape::Underline,
+            ansi::CursorShape::Beam => CursorShape::Bar,
+            ansi::CursorShape::Hidden => return None,
+        };
+        let (row, column) = self.cursor();
+        Some(Cursor {
+            row: u16::try_from(row).ok()?,
+            column: u16::try_from(column).ok()?,
+            shape,
+        })
+    }
+}
+
+fn copy_row(from: &[EngineCell], to: &mut Vec<Cell>) {
+    to.resize_with(from.len(), Cell::default);
+    let mut behind_wide = false;
+    for (column, (source, cell)) in from.iter().zip(to).enumerate() {
+        cell.foreground = color(source.fg);
+        cell.background = color(source.bg);
+        cell.attributes = attributes(source.flags);
+        cell.text.clear();
+        if std::mem::take(&mut behind_wide) {
+            continue;
+        }
+        let spacer_follows = from
+            .get(column + 1)
+            .is_some_and(|next| next.flags.contains(Flags::WIDE_CHAR_SPACER));
+        if source.flags.contains(Flags::WIDE_CHAR) && spacer_follows {
+            behind_wide = true;
+            push_text(source, 2, &mut cell.text);
+        } else if source.flags.intersects(
+            Flags::WIDE_CHAR | Flags::WIDE_CHAR_SPACER | Flags::LEADING_WIDE_CHAR_SPACER,
+        ) {
+            cell.text.push(' ');
+        } else {
+            push_text(source, 1, &mut cell.text);
+        }
+    }
+}
+
+/// The text of a cell, which is always `width` columns wide, so that a host terminal that reckons
+/// otherwise cannot shift the rest of the line.
+fn push_text(source: &EngineCell, width: usize, text: &mut String) {
+    match source.c {
+        ' '..='~' => text.push(source.c),
+        // The engine notes a tab in the cell where it began.
+        c if c.width() == Some(width) => text.push(c),
+        _ => {
+            text.extend(std::iter::repeat_n(' ', width));
+            return;
+        }
+    }
+    if let Some(combining) = source.zerowidth() {
+        let base = text.len();
+        text.extend(combining);
+        if text.width() != width {
+            text.truncate(base);
+        }
+    }
+}
+
+fn color(color: ansi::Color) -> Color {
+    match color {
+        ansi::Color::Indexed(index) => Color::Indexed(index),
+        ansi::Color::Spec(rgb) => Color::Rgb(rgb.r, rgb.g, rgb.b),
+        // 0 to 15 are the named ones of the palette; the others are foreground and background.
+        ansi::Color::Named(name) => match u8::try_from(name as usize) {
+            Ok(index @ 0..=15) => Color::Indexed(index),
+            _ => Color::Default,
+        },
+    }
+}
+
+fn attributes(flags: Flags) -> Attributes {
+    Attributes {
+        bold: flags.contains(Flags::BOLD),
+        dim: flags.contains(Flags::DIM),
+        italic: flags.contains(Flags::ITALIC),
+        underline: flags.intersects(Flags::ALL_UNDERLINES),
+        inverse: flags.contains(Flags::INVERSE),
+        hidden: flags.contains(Flags::HIDDEN),
+        strike: flags.contains(Flags::STRIKEOUT),
+        // The engine does not keep it.
+        blink: false,
+    }
+}
+
+/// Lets through to the screen what draws on it, and nothing else.
+///
+/// Titles are kept here; clipboard, hyperlinks, palette changes, keyboard protocols and every
+/// report are dropped (the replies are [`super::respond`]'s); what is invisible or reorders text
+/// never reaches a cell; combining characters are bounded.
+struct Guard {
+    term: Term<VoidListener>,
+    title: Option<String>,
+}
+
+impl Guard {
+    /// Whether the cell that a combining character would join has room for it.
+    fn has_room_for_combining(&self) -> bool {
+        let grid = self.term.grid();
+        let row = &grid[grid.cursor.point.line];
+        let mut column = grid.cursor.point.column.0;
+        if !grid.cursor.input_needs_wrap {
+            column = column.saturating_sub(1);
+        }
+        if row[Column(column)].flags.contains(Flags::WIDE_CHAR_SPACER) {
+            column = column.saturating_sub(1);
+        }
+        row[Column(column)]
+            .zerowidth()
+            .is_none_or(|combining| combining.len() < MOST_COMBINING)
+    }
+}
+
+/// DEC's older alternate screens are the newer one, whose cursor is merely saved more often.
+fn modern(mode: PrivateMode) -> PrivateMode {
+    match mode {
+        PrivateMode::Unknown(47 | 1047) => {
+            PrivateMode::Named(NamedPrivateMode::SwapScreenAndSetRestoreCursor)
+        }
+        mode => mode,
+    }
+}
+
+/// Methods that reach the screen as they are.
+macro_rules! let_through {
+    ($($method:ident($($argument:ident: $type:ty),*);)*) => {
+        $(fn $method(&mut self, $($argument: $type),*) {
+            Handler::$method(&mut self.term, $($argument),*);
+        })*
+    };
+}
+
+impl Handler for Guard {
+    fn input(&mut self, c: char) {
+        #[cfg(test)]
+        assert_ne!(c, super::terminal::tests::DEADLY);
+        let fits =
+            c <= '~' || is_harmless(c) && (c.width() != Some(0) || self.has_room_for_combining());
+        if fits {
+            self.term.input(c);
+        }
+    }
+
+    fn set_title(&mut self, title: Option<String>) {
+        self.title = title
+            .map(|title| sanitize_line(&title, LONGEST_TITLE))
+            .filter(|title| !title.is_empty());
+    }
+
+    /// In newline mode a line feed returns the carriage too, which the engine's `linefeed` leaves out.
+    fn linefeed(&mut self) {
+        self.term.newline();
+    }
+
+    fn set_private_mode(&mut self, mode: PrivateMode) {
+        self.term.set_private_mode(modern(mode));
+    }
+
+    fn unset_private_mode(&mut self, mode: PrivateMode) {
+        self.term.unset_private_mode(modern(mode));
+    }
+
+    /// The colour of an underline is dropped, because each cell would keep it in an allocation.
+    fn terminal_attribute(&mut self, attribute: Attr) {
+        if !matches!(attribute, Attr::UnderlineColor(_)) {
+            self.term.terminal_attribute(attribute);
+        }
+    }
+
+    fn reset_state(&mut self) {
+        self.title = None;
+        self.term.reset_state();
+    }
+
+    let_through! {
+        set_cursor_style(style: Option<CursorStyle>);
+        set_cursor_shape(shape: ansi::CursorShape);
+        goto(line: i32, column: usize);
+        goto_line(line: i32);
+        goto_col(column: usize);
+        insert_blank(count: usize);
+        move_up(lines: usize);
+        move_down(lines: usize);
+        move_forward(columns: usize);
+        move_backward(columns: usize);
+        move_down_and_cr(lines: usize);
+        move_up_and_cr(lines: usize);
+        put_tab(count: u16);
+        backspace();
+        carriage_return();
+        newline();
+        substitute();
+        set_horizontal_tabstop();
+        scroll_up(lines: usize);
+        scroll_down(lines: usize);
+        insert_blank_lines(lines: usize);
+        delete_lines(lines: usize);
+        erase_chars(count: usize);
+        delete_chars(count: usize);
+        move_backward_tabs(count: u16);
+        move_forward_tabs(count: u16);
+        save_cursor_position();
+        restore_cursor_position();
+        clear_line(mode: LineClearMode);
+        clear_screen(mode: ClearMode);
+        clear_tabs(mode: TabulationClearMode);
+        set_tabs(interval: u16);
+        reverse_index();
+        set_mode(mode: Mode);
+        unset_mode(mode: Mode);
+        set_scrolling_region(top: usize, bottom: Option<usize>);
+        set_keypad_application_mode();
+        unset_keypad_application_mode();
+        set_active_charset(index: CharsetIndex);
+        configure_charset(index: CharsetIndex, charset: StandardCharset);
+        decaln();
+    }
+}
