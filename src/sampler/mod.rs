@@ -1,11 +1,24 @@
 //! Live CPU and memory of a VM, read from the host's kernel. What cannot be read is `None`, never 0.
 //!
-//! Linux: held descriptors of `/proc/PID/task/TID/schedstat` (ns on CPU) for the vCPU threads,
-//! `/proc/PID/stat` for the whole and `/proc/PID/statm` for memory. macOS: `sysinfo`.
+//! Linux: the process's CPU clock for the whole (exact to the ns where `/proc/PID/stat` counts in
+//! steps of 10 ms), held descriptors of `/proc/PID/task/TID/schedstat` (ns on CPU) for the vCPU
+//! threads and of `/proc/PID/statm` for memory. macOS: `sysinfo`.
 
 use std::time::Duration;
 
 use crate::vm::ProcessId;
+
+#[cfg(target_os = "linux")]
+#[path = "linux.rs"]
+mod platform;
+#[cfg(target_os = "macos")]
+#[path = "macos.rs"]
+mod platform;
+
+/// How far apart the counters of whole and vCPUs may lie without one of them being wrong: a
+/// running thread's `schedstat` is brought up to date by the scheduler's tick only, at most 10 ms
+/// apart, while the process's clock is exact.
+const SKEW: Duration = Duration::from_millis(20);
 
 /// The counters of one VM at one moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -31,17 +44,28 @@ pub struct Sample {
     pub rss: Option<u64>,
 }
 
+/// Memory of this host, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HostMemory {
+    /// All that it has.
+    pub total: u64,
+    /// What new programs can have without swapping, as the kernel estimates it.
+    pub available: u64,
+}
+
 /// Reads one VMM again and again without opening anything anew.
 #[derive(Debug)]
 pub struct Probe {
     process: ProcessId,
+    counters: platform::Counters,
 }
 
 impl Probe {
-    /// Opens what is read of `process`; `vcpu_threads` are thread ids. `None` when it is gone.
+    /// Opens what is read of `process`; `vcpu_threads` are thread ids, and without any the share
+    /// of the guest is not known. `None` when the process is gone.
     pub fn open(process: ProcessId, vcpu_threads: &[u32]) -> Option<Self> {
-        let _ = vcpu_threads;
-        process.is_alive().then_some(Self { process })
+        let counters = platform::Counters::open(process, vcpu_threads)?;
+        Some(Self { process, counters })
     }
 
     /// The process that is read.
@@ -49,20 +73,64 @@ impl Probe {
         self.process
     }
 
-    /// Reads the counters now; `None` when the process is gone.
+    /// Reads the counters now; `None` when the process is gone, also if its pid was reused.
     pub fn read(&mut self) -> Option<Reading> {
-        None
+        self.counters.read()
     }
 }
 
 impl Sample {
-    /// What happened between two readings `elapsed` apart. A counter that went back, as with a
-    /// reused descriptor, gives `None`.
+    /// What happened between two readings `elapsed` apart. A counter that went back, or that
+    /// either reading lacks, gives `None`; so does no time at all.
+    ///
+    /// Guest and VMM add up to the whole: where the counters' own skew would make the VMM's share
+    /// negative it is 0 and the guest has the whole; where they contradict each other by more, the
+    /// shares are not told.
     pub fn between(before: &Reading, after: &Reading, elapsed: Duration) -> Self {
-        let _ = (before, elapsed);
+        let used = |before: Option<Duration>, after: Option<Duration>| {
+            after?.checked_sub(before?).filter(|_| !elapsed.is_zero())
+        };
+        let percent = |time: Duration| time.as_secs_f64() / elapsed.as_secs_f64() * 100.0;
+        let whole = used(before.cpu, after.cpu);
+        let guest = used(before.vcpu, after.vcpu);
+        let shares = whole.zip(guest).and_then(|(whole, guest)| {
+            let excess = guest.saturating_sub(whole);
+            // With many busy vCPUs the skews add up, in proportion to the time used.
+            (excess <= SKEW.max(whole / 20))
+                .then(|| (guest.min(whole), whole.saturating_sub(guest)))
+        });
         Self {
+            cpu_percent: whole.map(percent),
+            guest_percent: shares.map(|(guest, _)| percent(guest)),
+            vmm_percent: shares.map(|(_, vmm)| percent(vmm)),
             rss: after.rss,
-            ..Self::default()
         }
     }
 }
+
+/// CPU time over uptime in percent of one core, as `ps` has it. `None` when the process is gone.
+pub fn lifetime_percent(process: ProcessId) -> Option<f64> {
+    let used = platform::cpu_time(process)?;
+    let uptime = uptime(process).filter(|uptime| !uptime.is_zero())?;
+    Some(used.as_secs_f64() / uptime.as_secs_f64() * 100.0)
+}
+
+/// How long the process lives, the host's sleep included. `None` when it is gone.
+pub fn uptime(process: ProcessId) -> Option<Duration> {
+    let uptime = platform::since(process.start_time)?;
+    process.is_alive().then_some(uptime)
+}
+
+/// Memory of one process, resident, in bytes, read once. `None` when it is gone.
+pub fn resident(process: ProcessId) -> Option<u64> {
+    Probe::open(process, &[])?.read()?.rss
+}
+
+/// Memory of this host. `None` when the kernel does not tell.
+pub fn host_memory() -> Option<HostMemory> {
+    platform::host_memory()
+}
+
+#[cfg(test)]
+#[path = "sampler_tests.rs"]
+mod tests;

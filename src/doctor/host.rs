@@ -1,0 +1,179 @@
+//! What the checks ask of a host, so that tests can answer for hosts that are not at hand.
+
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use nix::sys::statvfs::statvfs;
+use nix::unistd::{AccessFlags, Uid, access};
+
+use super::command;
+use crate::backends::kvm::{self, Verdict};
+use crate::backends::resolve::Runnable;
+use crate::guest::ImageStore;
+use crate::sampler::{self, HostMemory};
+
+/// What the kernel says of itself (`uname(2)`).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Kernel {
+    /// `Linux` or `Darwin`.
+    pub(super) system: String,
+    /// Its release.
+    pub(super) release: String,
+    /// As `uname -m` says.
+    pub(super) arch: String,
+}
+
+/// A file as far as its owner and its mode matter; a symbolic link is not followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Entry {
+    pub(super) is_directory: bool,
+    pub(super) owner: u32,
+    /// Permission bits alone.
+    pub(super) mode: u32,
+}
+
+/// An image: its name, and its size in bytes or what is wrong with it.
+pub(super) type ImageState = (String, Result<u64, String>);
+
+/// A host, as the checks see it.
+pub(super) trait Host: Sync {
+    /// What the kernel says of itself.
+    fn kernel(&self) -> Kernel;
+    /// Who we are, effectively.
+    fn user(&self) -> u32;
+    /// Which backends can run, as the choice between them sees it.
+    fn runnable(&self) -> Runnable;
+    /// What KVM really does; probed anew.
+    fn kvm(&self) -> Verdict;
+    /// Whether Hypervisor.framework works, or why it does not.
+    fn hvf(&self) -> Result<(), String>;
+    /// The program of that name, or why there is none, as a clause.
+    fn program(&self, name: &str) -> Result<PathBuf, String>;
+    /// The standard output of a program that ended well, or why it did not, as a clause.
+    fn run(&self, program: &Path, arguments: &[&str]) -> Result<String, String>;
+    /// A file or directory.
+    fn entry(&self, path: &Path) -> io::Result<Entry>;
+    /// Whether we may make files in a directory.
+    fn may_write(&self, directory: &Path) -> bool;
+    /// Bytes that we may still write to the file system of `path`.
+    fn free_disk(&self, path: &Path) -> io::Result<u64>;
+    /// Memory.
+    fn memory(&self) -> Option<HostMemory>;
+    /// The images below a directory.
+    fn images(&self, directory: &Path) -> Vec<ImageState>;
+}
+
+/// The host that we run on.
+#[derive(Debug)]
+pub(super) struct ThisHost;
+
+impl Host for ThisHost {
+    fn kernel(&self) -> Kernel {
+        let Ok(name) = nix::sys::utsname::uname() else {
+            return Kernel::default();
+        };
+        let text = |part: &std::ffi::OsStr| part.to_string_lossy().into_owned();
+        Kernel {
+            system: text(name.sysname()),
+            release: text(name.release()),
+            arch: text(name.machine()),
+        }
+    }
+
+    fn user(&self) -> u32 {
+        Uid::effective().as_raw()
+    }
+
+    fn runnable(&self) -> Runnable {
+        Runnable {
+            firecracker: Err("its backend is not part of this version".to_owned()),
+            qemu: Ok(()),
+        }
+    }
+
+    fn kvm(&self) -> Verdict {
+        kvm::probe()
+    }
+
+    fn hvf(&self) -> Result<(), String> {
+        let support = self.run(Path::new("/usr/sbin/sysctl"), &["-n", "kern.hv_support"])?;
+        let works = support.trim() == "1";
+        works
+            .then_some(())
+            .ok_or_else(|| "this Mac does not support Hypervisor.framework".to_owned())
+    }
+
+    fn program(&self, name: &str) -> Result<PathBuf, String> {
+        let variable = match name {
+            "firecracker" => Some("FIRECRACKER_BIN"),
+            _ if name.starts_with("qemu-system-") => Some("QEMU_BIN"),
+            _ => None,
+        };
+        let named = variable.and_then(|variable| {
+            let value = std::env::var_os(variable).filter(|value| !value.is_empty())?;
+            Some((variable, PathBuf::from(value)))
+        });
+        if let Some((variable, path)) = named {
+            let why = || format!("{variable} names `{}`, which is no program", path.display());
+            return if is_program(&path) {
+                Ok(path)
+            } else {
+                Err(why())
+            };
+        }
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        std::env::split_paths(&path)
+            .filter(|directory| directory.is_absolute())
+            .map(|directory| directory.join(name))
+            .find(|path| is_program(path))
+            .ok_or_else(|| format!("`{name}` is not in PATH"))
+    }
+
+    fn run(&self, program: &Path, arguments: &[&str]) -> Result<String, String> {
+        command::output(program, arguments, command::DEADLINE)
+    }
+
+    fn entry(&self, path: &Path) -> io::Result<Entry> {
+        let meta = path.symlink_metadata()?;
+        Ok(Entry {
+            is_directory: meta.is_dir(),
+            owner: meta.uid(),
+            mode: meta.mode() & 0o7777,
+        })
+    }
+
+    fn may_write(&self, directory: &Path) -> bool {
+        access(directory, AccessFlags::W_OK | AccessFlags::X_OK).is_ok()
+    }
+
+    fn free_disk(&self, path: &Path) -> io::Result<u64> {
+        // Their widths differ from platform to platform.
+        fn wide(number: impl Into<u64>) -> u64 {
+            number.into()
+        }
+        let system = statvfs(path)?;
+        Ok(wide(system.blocks_available()).saturating_mul(wide(system.fragment_size())))
+    }
+
+    fn memory(&self) -> Option<HostMemory> {
+        sampler::host_memory()
+    }
+
+    fn images(&self, directory: &Path) -> Vec<ImageState> {
+        ImageStore::new(directory.to_owned())
+            .list()
+            .into_iter()
+            .map(|(reference, image)| {
+                let state = image
+                    .map(|image| image.size)
+                    .map_err(|error| error.to_string());
+                (reference.name, state)
+            })
+            .collect()
+    }
+}
+
+fn is_program(path: &Path) -> bool {
+    path.is_file() && access(path, AccessFlags::X_OK).is_ok()
+}
