@@ -3,7 +3,7 @@
 use crate::console::Size;
 use crate::console::keys::Key;
 use crate::fleet::Draft;
-use crate::vm::{Operation, ProcessId, VmName};
+use crate::vm::{Operation, ProcessId, Vm, VmName};
 
 /// Something to be done outside the logic.
 #[derive(Clone, Debug)]
@@ -12,10 +12,8 @@ pub enum Effect {
     Scan,
     /// Read one VM again.
     Reload(VmName),
-    /// Read the boots of the VM with this id.
-    Boots(VmName, String),
-    /// Find out the command line that would run a VM.
-    CommandLine(VmName),
+    /// Read the boots of this VM.
+    Boots(Box<Vm>),
     /// Carry out an operation.
     Operate {
         /// On which VM.

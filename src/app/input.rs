@@ -24,20 +24,13 @@ fn key(event: KeyEvent) -> Option<Key> {
         return None;
     }
     let mut ctrl = event.modifiers.contains(KeyModifiers::CONTROL);
-    let mut shift = event.modifiers.contains(KeyModifiers::SHIFT);
     let code = match event.code {
-        TerminalCode::Char(character) => {
-            shift = false;
-            KeyCode::Char(if ctrl { control(character) } else { character })
-        }
+        TerminalCode::Char(character) => KeyCode::Char(character),
         TerminalCode::F(number @ 1..=24) => KeyCode::F(number),
         TerminalCode::Enter => KeyCode::Enter,
         TerminalCode::Esc => KeyCode::Esc,
         TerminalCode::Tab => KeyCode::Tab,
-        TerminalCode::BackTab => {
-            shift = false;
-            KeyCode::BackTab
-        }
+        TerminalCode::BackTab => KeyCode::BackTab,
         TerminalCode::Backspace => KeyCode::Backspace,
         TerminalCode::Delete => KeyCode::Delete,
         TerminalCode::Insert => KeyCode::Insert,
@@ -55,23 +48,13 @@ fn key(event: KeyEvent) -> Option<Key> {
         }
         _ => return None,
     };
-    Some(Key {
+    let key = Key {
         code,
         ctrl,
         alt: event.modifiers.contains(KeyModifiers::ALT),
-        shift,
-    })
-}
-
-/// The bytes 0x1C to 0x1F are told as ctrl-4 to ctrl-7, which nobody means: they are `\ ] ^ _`.
-fn control(character: char) -> char {
-    match character {
-        '4' => '\\',
-        '5' => ']',
-        '6' => '^',
-        '7' => '_',
-        other => other.to_ascii_lowercase(),
-    }
+        shift: event.modifiers.contains(KeyModifiers::SHIFT),
+    };
+    Some(key.normalise())
 }
 
 fn mouse(event: MouseEvent) -> Option<Mouse> {

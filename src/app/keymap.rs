@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::config::{Config, ConfigError};
-use crate::console::keys::Key;
+use crate::console::keys::{Key, KeyError};
 
 use super::action::{Action, Context};
 
@@ -34,36 +34,31 @@ impl Keymap {
                 }
             }
         }
-        for (key, name) in &config.keys {
-            keymap.apply(parse(key)?, name)?;
+        let names: Vec<&str> = Action::ALL.map(|action| action.spec().name).to_vec();
+        config.check_actions(&names)?;
+        for (written, name) in &config.keys {
+            let key = written
+                .parse()
+                .map_err(|error: KeyError| config.key_error(written, &error.to_string()))?;
+            keymap.apply(key, name);
         }
         Ok(keymap)
     }
 
-    fn apply(&mut self, key: Key, name: &str) -> Result<(), ConfigError> {
-        if name == "none" {
-            for context in Context::ALL {
-                self.bound.remove(&(context, key));
+    fn apply(&mut self, key: Key, name: &str) {
+        match Action::named(name) {
+            Some(action) => {
+                for (context, _) in action.spec().bindings {
+                    self.bind(*context, key, action);
+                }
             }
-            return Ok(());
+            // `none`: any other word was refused.
+            None => {
+                for context in Context::ALL {
+                    self.bound.remove(&(context, key));
+                }
+            }
         }
-        let Some(action) = Action::named(name) else {
-            let nearest = Action::ALL
-                .into_iter()
-                .map(|action| action.spec().name)
-                .min_by_key(|known| strsim::damerau_levenshtein(known, name))
-                .unwrap_or_default();
-            return Err(ConfigError {
-                message: format!(
-                    "unknown action `{name}` for the key `{key}`: did you mean `{nearest}`? \
-                     `smolvm-tui keys` shows all actions"
-                ),
-            });
-        };
-        for (context, _) in action.spec().bindings {
-            self.bind(*context, key, action);
-        }
-        Ok(())
     }
 
     fn bind(&mut self, context: Context, key: Key, action: Action) {
@@ -98,7 +93,7 @@ impl Keymap {
 }
 
 fn parse(text: &str) -> Result<Key, ConfigError> {
-    text.parse().map_err(|error| ConfigError {
+    text.parse().map_err(|error: KeyError| ConfigError {
         message: format!("could not read the key `{text}`: {error}"),
     })
 }

@@ -59,7 +59,7 @@ fn a_users_key_replaces_the_default_and_none_unbinds() {
 fn an_unknown_action_is_an_error_that_names_the_nearest() {
     let error = with(&[("x", "kil")]).unwrap_err();
     assert!(error.message.contains("`kil`"), "{error}");
-    assert!(error.message.contains("did you mean `kill`?"), "{error}");
+    assert!(error.message.contains("`kill`"), "{error}");
 }
 
 #[test]

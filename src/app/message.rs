@@ -57,8 +57,6 @@ pub enum Message {
     Session(u64, SessionEvent),
     /// The end of a VM's serial log, already harmless.
     Log(VmName, Vec<String>),
-    /// The command line that would run a VM.
-    CommandLine(VmName, Result<Vec<String>, Failure>),
     /// Something to tell the user that belongs to no VM.
     Notice(Failure),
     /// A picture changes by itself about now.

@@ -40,12 +40,15 @@ pub struct Options {
     pub open: Option<String>,
     /// Whether colours may be used.
     pub color: bool,
+    /// The backend that was asked for with `--backend`, for the doctor.
+    pub backend: Option<String>,
 }
 
 impl Default for Options {
     fn default() -> Self {
         Self {
             open: None,
+            backend: None,
             color: std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
         }
     }

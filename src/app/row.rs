@@ -21,8 +21,6 @@ pub struct Row {
     pub history: VecDeque<Option<Sample>>,
     /// Its boots, oldest first, once they were read.
     pub boots: Option<Vec<BootRecord>>,
-    /// The command line that would run it, once that was found out.
-    pub command_line: Option<Result<Vec<String>, String>>,
 }
 
 impl Row {
@@ -33,7 +31,6 @@ impl Row {
             busy: None,
             history: VecDeque::new(),
             boots: None,
-            command_line: None,
         }
     }
 
@@ -41,9 +38,6 @@ impl Row {
     pub fn renew(&mut self, vm: Vm) {
         if vm.state.vmm != self.vm.state.vmm {
             self.history.clear();
-        }
-        if vm.spec != self.vm.spec {
-            self.command_line = None;
         }
         self.vm = vm;
     }

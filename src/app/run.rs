@@ -73,6 +73,7 @@ struct App {
 /// Runs the dashboard until it is closed.
 pub(super) async fn run(fleet: Fleet, options: Options) -> Result<(), Failure> {
     let keymap = Keymap::new(&fleet.config)?;
+    fleet.config.check_theme(&Theme::NAMES)?;
     let theme = Theme::named(&fleet.config.theme, options.color)?;
     let broken = |error: io::Error| {
         Failure::new(
@@ -92,7 +93,7 @@ pub(super) async fn run(fleet: Fleet, options: Options) -> Result<(), Failure> {
     }
     let mut app = App {
         state,
-        world: World::new(fleet, outbox),
+        world: World::new(fleet, options.backend, outbox),
         terminal,
         theme,
         input: None,

@@ -237,7 +237,6 @@ pub(super) struct Held {
     pub(super) samples: Vec<SampleTarget>,
     pub(super) log: Option<VmName>,
     pub(super) boots: Option<(VmName, u64)>,
-    pub(super) command_line: Option<VmName>,
     pub(super) console_size: Option<Size>,
 }
 

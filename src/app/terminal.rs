@@ -15,6 +15,8 @@ use crossterm::{cursor, execute, queue};
 use ratatui::Frame;
 use ratatui::backend::CrosstermBackend;
 
+use crate::console::guarding;
+
 /// Whether the terminal is taken over, for the panic hook.
 static TAKEN: AtomicBool = AtomicBool::new(false);
 
@@ -110,6 +112,10 @@ fn restore_before_panics_are_told() {
     HOOK.call_once(|| {
         let tell = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |panic| {
+            // A panic in the terminal engine is caught there and costs the screen of one console.
+            if guarding() {
+                return;
+            }
             give_back();
             tell(panic);
         }));

@@ -4,10 +4,12 @@ use serde_json::{Value, json};
 
 use super::context::Context;
 use super::output::{self, Outcome, Reply};
-use super::stand_in;
+use crate::app;
+use crate::config::Config;
+use crate::fault::Failure;
 
 pub(super) fn run(context: &Context) -> Outcome {
-    let rows = stand_in::keys_table(&context.fleet.config)?;
+    let rows = rows(&context.fleet.config)?;
     let text = output::table(&["WHERE", "KEYS", "ACTION", "WHAT IT DOES"], &rows);
     let keys: Vec<Value> = rows
         .iter()
@@ -16,4 +18,16 @@ pub(super) fn run(context: &Context) -> Outcome {
         )
         .collect();
     Reply::new(text, json!({ "keys": keys }))
+}
+
+fn rows(config: &Config) -> Result<Vec<Vec<String>>, Failure> {
+    let rows = app::keys_table(config)?.into_iter().map(|row| {
+        vec![
+            row.context.to_owned(),
+            row.keys.join(" "),
+            row.action.to_owned(),
+            row.summary.to_owned(),
+        ]
+    });
+    Ok(rows.collect())
 }

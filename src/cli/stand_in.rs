@@ -8,7 +8,6 @@ use super::output::Outcome;
 use crate::config::Config;
 use crate::doctor::{Report, Status};
 use crate::fault::{Code, Failure};
-use crate::fleet::Fleet;
 use crate::guest::{Image, ImageStore};
 use crate::vm::{ImageRef, VmName, VmPaths};
 
@@ -17,22 +16,6 @@ fn absent(what: &str) -> Failure {
         Code::RuntimeError,
         format!("{what} is not part of this version yet"),
     )
-}
-
-/// `app::run(fleet, app::Options { open, color })`.
-pub(super) fn run_dashboard(
-    fleet: Fleet,
-    open: Option<String>,
-    color: bool,
-) -> Result<(), Failure> {
-    let _ = (fleet, open, color);
-    Err(absent("the dashboard"))
-}
-
-/// `app::keys_table(config)` as rows of context, keys, action and summary.
-pub(super) fn keys_table(config: &Config) -> Result<Vec<Vec<String>>, Failure> {
-    let _ = config;
-    Err(absent("the table of keys"))
 }
 
 /// `doctor::canary`.

@@ -8,10 +8,10 @@ use unicode_width::UnicodeWidthStr;
 use super::text::{clean, wrapped};
 use super::{Role, Theme, panel};
 use crate::app::state::State;
-use crate::doctor::{Finding, Status};
+use crate::doctor::{self, Finding, Status};
 
 /// Glyph and word of a status.
-fn word(status: Option<Status>) -> (&'static str, &'static str, Role) {
+pub(super) fn word(status: Option<Status>) -> (&'static str, &'static str, Role) {
     match status {
         None => ("…", "pending", Role::Muted),
         Some(Status::Pass) => ("✔", "pass", Role::Good),
@@ -36,9 +36,9 @@ pub(super) fn render(
             .saturating_sub(if area.height > 40 { 6 } else { 0 }),
     );
     let inner = panel::open(frame, area, size, title, theme);
-    let doctor = &state.doctor;
+    let health = &state.doctor;
     let mut lines = vec![verdict(state, theme)];
-    if let Some(report) = &doctor.report {
+    if let Some(report) = &health.report {
         let text = format!(
             "{} {}: backend {} ({})",
             report.system, report.arch, report.backend_resolved, report.backend_reason
@@ -51,44 +51,44 @@ pub(super) fn render(
         ));
     }
     lines.push(Line::default());
-    let names = doctor.planned.iter().map(String::as_str);
+    let names = health.planned.iter();
     let column = names
         .clone()
-        .map(UnicodeWidthStr::width)
+        .map(|name| doctor::title(name).width())
         .max()
         .unwrap_or(0)
         .min(24);
     for name in names {
-        let finding = doctor.found.iter().find(|finding| finding.name == name);
-        lines.append(&mut check(name, finding, column, inner.width, theme));
+        let finding = health.found.iter().find(|finding| finding.name == *name);
+        lines.append(&mut check(
+            doctor::title(name),
+            finding,
+            column,
+            inner.width,
+            theme,
+        ));
     }
     panel::lines(frame, inner, &lines, scroll, theme);
 }
 
 fn verdict(state: &State, theme: &Theme) -> Line<'static> {
-    let doctor = &state.doctor;
-    let (failures, warnings) = doctor.counts();
-    let (text, role) = if doctor.is_running {
-        let done = doctor.found.len();
+    let health = &state.doctor;
+    let (failures, warnings) = health.counts();
+    let (text, role) = if health.is_running {
+        let done = health.found.len();
         let text = format!(
             "Examining: {done} of {} checks came out.",
-            doctor.planned.len()
+            health.planned.len()
         );
         (text, Role::Changing)
-    } else if doctor.report.is_none() {
-        ("The host was not examined.".to_owned(), Role::Muted)
-    } else if failures > 0 {
-        (
-            format!("✖ {failures} failed, {warnings} to know of."),
-            Role::Failed,
-        )
-    } else if warnings > 0 {
-        (
-            format!("✔ This host can run VMs, {warnings} to know of."),
-            Role::Good,
-        )
+    } else if let Some(report) = &health.report {
+        let (status, words) = report.verdict();
+        let (glyph, _, role) = word(Some(status));
+        let text =
+            format!("{glyph} This host is {words}: {failures} failed, {warnings} to know of.");
+        (text, role)
     } else {
-        ("✔ This host can run VMs.".to_owned(), Role::Good)
+        ("The host was not examined.".to_owned(), Role::Muted)
     };
     Line::styled(text, theme.style(role))
 }

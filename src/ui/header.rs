@@ -80,29 +80,28 @@ fn counts(state: &State) -> String {
 
 /// The verdict: always there, also while it is not known yet.
 fn badge(state: &State) -> (String, Role) {
+    let Some(report) = &state.doctor.report else {
+        let text = if state.doctor.is_running {
+            "… checking host"
+        } else {
+            "? host not checked"
+        };
+        return (text.to_owned(), Role::Muted);
+    };
     let (failures, warnings) = state.doctor.counts();
-    let wide = state.size.0 >= 70;
-    match (&state.doctor.report, failures, warnings) {
-        (None, 0, _) if state.doctor.is_running => ("… checking host".to_owned(), Role::Muted),
-        (None, 0, _) => ("? host not checked".to_owned(), Role::Muted),
-        (_, 0, 0) => ("✔ host ready".to_owned(), Role::Good),
-        (_, 0, n) if wide => (
-            format!("✔ host ready, {n} {}", plural(n, "warning")),
-            Role::Good,
-        ),
-        (_, 0, _) => ("✔ host ready !".to_owned(), Role::Good),
-        (_, n, _) if wide => (
-            format!("✖ {n} {} on this host", plural(n, "problem")),
-            Role::Failed,
-        ),
-        (_, n, _) => (format!("✖ {n} {}", plural(n, "problem")), Role::Failed),
+    let (status, words) = report.verdict();
+    let (glyph, _, role) = super::doctor::word(Some(status));
+    let mut text = format!("{glyph} host {words}");
+    let room = state.size.0 >= 90;
+    match (failures, warnings) {
+        (n @ 1.., _) if room => text.push_str(&counted(n, "problem")),
+        (_, n @ 1..) if room => text.push_str(&counted(n, "warning")),
+        _ => {}
     }
+    (text, role)
 }
 
-fn plural(count: usize, word: &str) -> String {
-    if count == 1 {
-        word.to_owned()
-    } else {
-        format!("{word}s")
-    }
+fn counted(count: usize, word: &str) -> String {
+    let s = if count == 1 { "" } else { "s" };
+    format!(", {count} {word}{s}")
 }

@@ -40,20 +40,9 @@ fn page(row: &Row, width: u16, theme: &Theme) -> Vec<Line<'static>> {
         lines.push(Line::default());
     }
     lines.push(Line::styled("Command line", title));
-    let found = row
-        .command_line
-        .as_ref()
-        .and_then(|found| found.as_ref().ok());
-    let argv = if row.vm.state.argv.is_empty() {
-        found.map_or(&[][..], Vec::as_slice)
-    } else {
-        &row.vm.state.argv
-    };
+    let argv = &row.vm.state.argv;
     if argv.is_empty() {
-        let why = match &row.command_line {
-            Some(Err(why)) => clean(why),
-            _ => "known once the VM was started".to_owned(),
-        };
+        let why = "known once the VM was started";
         lines.push(Line::styled(why, theme.style(Role::Muted)));
     } else {
         lines.extend(wrapped(&command(argv), width, 0, plain));

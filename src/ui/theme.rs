@@ -113,6 +113,9 @@ pub struct Theme {
 }
 
 impl Theme {
+    /// The names of the built-in themes.
+    pub const NAMES: [&str; 4] = [BUILT_IN[0].0, BUILT_IN[1].0, BUILT_IN[2].0, BUILT_IN[3].0];
+
     /// The built-in theme of that name; without colour always `mono`.
     pub fn named(name: &str, color: bool) -> Result<Self, ThemeError> {
         let built_in = |name: &str| BUILT_IN.iter().find(|(known, _)| *known == name);

@@ -8,20 +8,22 @@ use super::Outbox;
 use crate::app::message::Message;
 use crate::console::sanitize_line;
 use crate::doctor::{self, Examination, Finding, Progress};
-use crate::fault::{Code, Failure};
+use crate::fault::Failure;
 use crate::fleet::Fleet;
 
 /// How many findings may wait to be forwarded.
 const WAITING: usize = 32;
 
-fn examination(fleet: &Fleet) -> Result<Examination, Failure> {
-    let _ = fleet;
-    Err(Failure::new(Code::RuntimeError, "not built yet"))
+fn examination(fleet: &Fleet, backend: Option<&str>) -> Result<Examination, Failure> {
+    Ok(Examination {
+        store: fleet.store.clone(),
+        backend: fleet.resolve_backend(backend)?,
+        strict: false,
+    })
 }
 
 /// Examines the host; the findings come as messages.
-pub(super) fn examine(fleet: &Fleet, outbox: Outbox) {
-    let fleet = fleet.clone();
+pub(super) fn examine(fleet: Fleet, backend: Option<String>, outbox: Outbox) {
     let (progress, found) = mpsc::sync_channel(WAITING);
     let failed = outbox.clone();
     let forward = thread::Builder::new()
@@ -39,7 +41,7 @@ pub(super) fn examine(fleet: &Fleet, outbox: Outbox) {
     let examine = thread::Builder::new()
         .name("doctor".to_owned())
         .spawn(move || {
-            match examination(&fleet) {
+            match examination(&fleet, backend.as_deref()) {
                 Ok(examination) => {
                     let report = doctor::examine(&examination, Some(&progress));
                     // Said again in case it was not: the panel must not wait for ever.

@@ -41,6 +41,7 @@ impl Drop for Held {
 /// The world, as far as the dashboard acts on it.
 pub(super) struct World {
     fleet: Fleet,
+    backend: Option<String>,
     outbox: Outbox,
     console: session::Console,
     sampler: Option<Held>,
@@ -50,11 +51,12 @@ pub(super) struct World {
 }
 
 impl World {
-    /// Acts on `fleet`; results go to `outbox`.
-    pub(in crate::app) fn new(fleet: Fleet, outbox: Outbox) -> Self {
+    /// Acts on `fleet`, the doctor with the backend that was asked for; results go to `outbox`.
+    pub(in crate::app) fn new(fleet: Fleet, backend: Option<String>, outbox: Outbox) -> Self {
         Self {
             console: session::Console::new(fleet.config.scrollback),
             fleet,
+            backend,
             outbox,
             sampler: None,
             follower: None,
@@ -80,8 +82,7 @@ impl World {
         match effect {
             Effect::Scan => detach(operations::scan(fleet, outbox)),
             Effect::Reload(name) => detach(operations::reload(fleet, outbox, name)),
-            Effect::Boots(name, id) => detach(operations::boots(fleet, outbox, name, id)),
-            Effect::CommandLine(name) => detach(operations::command_line(fleet, outbox, name)),
+            Effect::Boots(vm) => detach(operations::boots(fleet, outbox, vm)),
             Effect::Operate {
                 name,
                 operation,
@@ -94,7 +95,7 @@ impl World {
                 self.check = Some(Held::spawn(task));
             }
             Effect::Create(draft) => detach(operations::create(fleet, outbox, draft)),
-            Effect::Examine => doctor::examine(&fleet, outbox),
+            Effect::Examine => doctor::examine(fleet, self.backend.clone(), outbox),
             Effect::NoteFirstStart => doctor::note_first_start(&fleet),
             Effect::Session(open) => self.console.open(fleet, outbox, open),
             Effect::ResizeConsole(size) => self.console.resize(size),

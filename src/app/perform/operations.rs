@@ -8,7 +8,7 @@ use crate::console::sanitize_line;
 use crate::fault::{Code, Failure};
 use crate::fleet::{Draft, Fleet};
 use crate::guest::ImageStore;
-use crate::vm::{Operation, VmName, process};
+use crate::vm::{Operation, Vm, VmName, process};
 
 /// Longer words of a VMM are cut.
 const LONGEST: usize = 2000;
@@ -18,9 +18,12 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
     tokio::task::spawn_blocking(work).await.ok()
 }
 
+fn clean(text: &str) -> String {
+    sanitize_line(&text.replace('\n', " "), LONGEST)
+}
+
 /// What comes from programs and files is shown, so it must be harmless.
 pub(super) fn harmless(mut failure: Failure) -> Failure {
-    let clean = |text: &str| sanitize_line(&text.replace('\n', " "), LONGEST);
     failure.message = clean(&failure.message);
     failure.hint = failure.hint.as_deref().map(clean);
     failure
@@ -43,17 +46,13 @@ pub(super) async fn reload(fleet: Fleet, outbox: Outbox, name: VmName) {
     tell(&outbox, Message::Vm(name, vm.map(Box::new))).await;
 }
 
-pub(super) async fn boots(fleet: Fleet, outbox: Outbox, name: VmName, id: String) {
-    match blocking(move || fleet.store.boots(&id)).await {
+pub(super) async fn boots(fleet: Fleet, outbox: Outbox, vm: Box<Vm>) {
+    let name = vm.name.clone();
+    match blocking(move || fleet.boots(&vm)).await {
         Some(Ok(boots)) => tell(&outbox, Message::Boots(name, boots)).await,
-        Some(Err(error)) => tell(&outbox, Message::Notice(harmless(error.into()))).await,
+        Some(Err(failure)) => tell(&outbox, Message::Notice(harmless(failure))).await,
         None => {}
     }
-}
-
-pub(super) async fn command_line(_fleet: Fleet, outbox: Outbox, name: VmName) {
-    let failure = Failure::new(Code::NotRunning, "known once the VM was started");
-    tell(&outbox, Message::CommandLine(name, Err(failure))).await;
 }
 
 pub(super) async fn operate(

@@ -28,44 +28,13 @@ const WAITING: usize = 64;
 /// A longer last screen is no screen.
 const LONGEST_SCREEN: u64 = 4 << 20;
 
-/// The terminal, shared between the task that feeds it and the loop that looks at it.
-struct Shared {
-    terminal: Terminal,
-    /// How many lines left the screen at its top since the connection was made.
-    lines: u64,
-    limit: usize,
-}
-
-impl Shared {
-    fn new(size: Size, limit: usize) -> Self {
-        Self {
-            terminal: Terminal::new(size, limit),
-            lines: 0,
-            limit,
-        }
-    }
-
-    /// Feeds bytes and counts the lines that they push out. Once the past is full its length no
-    /// longer tells, so line feeds count instead.
-    fn feed(&mut self, bytes: &[u8]) {
-        let before = self.terminal.scrollback();
-        self.terminal.feed(bytes);
-        let after = self.terminal.scrollback();
-        let pushed = if after >= self.limit {
-            bytes.split(|&byte| byte == b'\n').count() - 1
-        } else {
-            after.saturating_sub(before)
-        };
-        self.lines += pushed as u64;
-    }
-}
-
 /// The console that is shown, if any.
 pub(in crate::app) struct Console {
     limit: usize,
-    shared: Option<Rc<RefCell<Shared>>>,
-    /// Lines that the loop has seen pushed out.
-    seen: u64,
+    /// Shared between the task that feeds it and the loop that looks at it.
+    terminal: Option<Rc<RefCell<Terminal>>>,
+    /// How far it was scrolled back when the loop last looked.
+    offset: usize,
     talk: Option<mpsc::Sender<ClientFrame>>,
     session: u64,
     task: Option<Held>,
@@ -76,8 +45,8 @@ impl Console {
     pub(super) fn new(limit: usize) -> Self {
         Self {
             limit,
-            shared: None,
-            seen: 0,
+            terminal: None,
+            offset: 0,
             talk: None,
             session: 0,
             task: None,
@@ -94,17 +63,17 @@ impl Console {
     pub(super) fn open(&mut self, fleet: Fleet, outbox: Outbox, open: Option<OpenSession>) {
         self.task = None;
         self.talk = None;
-        self.shared = None;
-        self.seen = 0;
+        self.terminal = None;
+        self.offset = 0;
         let Some(open) = open else { return };
         self.session = open.id;
-        let shared = Rc::new(RefCell::new(Shared::new(open.size, self.limit)));
+        let terminal = Rc::new(RefCell::new(Terminal::new(open.size, self.limit)));
         let changed = self.changed();
-        self.shared = Some(Rc::clone(&shared));
+        self.terminal = Some(Rc::clone(&terminal));
         if let SessionKind::LastScreen(_) = open.target.kind {
             let path = fleet.store.paths(&open.target.name).last_screen;
             self.task = Some(Held::spawn(async move {
-                let found = show_last_screen(&path, &shared);
+                let found = show_last_screen(&path, &terminal);
                 changed.notify_one();
                 let event = SessionEvent::LastScreen(found);
                 tell(&outbox, Message::Session(open.id, event)).await;
@@ -115,7 +84,7 @@ impl Console {
         self.talk = Some(talk);
         self.task = Some(Held::spawn(async move {
             let id = open.id;
-            let ended = attach(fleet, &outbox, open, shared, &changed, to_say).await;
+            let ended = attach(fleet, &outbox, open, terminal, &changed, to_say).await;
             let why = ended.err().map(operations::harmless);
             tell(&outbox, Message::Session(id, SessionEvent::Ended(why))).await;
         }));
@@ -123,8 +92,8 @@ impl Console {
 
     /// Gives terminal and guest another size.
     pub(super) fn resize(&mut self, size: Size) {
-        if let Some(shared) = &self.shared {
-            shared.borrow_mut().terminal.resize(size);
+        if let Some(terminal) = &self.terminal {
+            terminal.borrow_mut().resize(size);
         }
         if let Some(talk) = &self.talk {
             // When the queue is full the guest does not read; a later size will reach it.
@@ -134,10 +103,10 @@ impl Console {
 
     /// Types, as the guest's modes want it.
     pub(super) fn type_in(&mut self, typed: Typed, outbox: &Outbox) {
-        let (Some(shared), Some(talk)) = (&self.shared, &self.talk) else {
+        let (Some(terminal), Some(talk)) = (&self.terminal, &self.talk) else {
             return;
         };
-        let modes = shared.borrow().terminal.modes();
+        let modes = terminal.borrow().modes();
         let bytes = match typed {
             Typed::Key(key) => keys::encode(key, modes),
             Typed::Paste(text) => keys::encode_paste(&text, modes),
@@ -154,17 +123,20 @@ impl Console {
 
     /// Copies what is to be seen. A view that is scrolled back stays where it is, whatever comes.
     pub(in crate::app) fn copy(&mut self, view: &mut state::Console) {
-        let Some(shared) = &self.shared else { return };
-        let shared = shared.borrow();
-        let pushed = usize::try_from(shared.lines - self.seen).unwrap_or(usize::MAX);
-        self.seen = shared.lines;
+        let Some(terminal) = &self.terminal else {
+            return;
+        };
+        let mut terminal = terminal.borrow_mut();
         if view.offset > 0 {
-            view.offset = view.offset.saturating_add(pushed);
-            view.new_lines = view.new_lines.saturating_add(pushed);
+            let moved = terminal.offset().saturating_sub(self.offset);
+            view.offset += moved;
+            view.new_lines += moved;
         }
-        view.offset = view.offset.min(shared.terminal.scrollback());
-        shared.terminal.view(view.offset, &mut view.screen);
-        view.title = shared.terminal.title().map(str::to_owned);
+        terminal.scroll_to(view.offset);
+        view.offset = terminal.offset();
+        self.offset = view.offset;
+        terminal.view(view.offset, &mut view.screen);
+        view.title = terminal.title().map(str::to_owned);
     }
 }
 
@@ -179,14 +151,14 @@ fn resize_frame(size: Size) -> ClientFrame {
 }
 
 /// Whether there was a last screen.
-fn show_last_screen(path: &Path, shared: &RefCell<Shared>) -> bool {
+fn show_last_screen(path: &Path, terminal: &RefCell<Terminal>) -> bool {
     let mut bytes = Vec::new();
     let read = std::fs::File::open(path)
         .and_then(|file| file.take(LONGEST_SCREEN).read_to_end(&mut bytes));
     if read.is_err() || bytes.is_empty() {
         return false;
     }
-    shared.borrow_mut().feed(&bytes);
+    terminal.borrow_mut().feed(&bytes);
     true
 }
 
@@ -195,7 +167,7 @@ async fn attach(
     fleet: Fleet,
     outbox: &Outbox,
     open: OpenSession,
-    shared: Rc<RefCell<Shared>>,
+    terminal: Rc<RefCell<Terminal>>,
     changed: &Notify,
     to_say: mpsc::Receiver<ClientFrame>,
 ) -> Result<(), Failure> {
@@ -210,7 +182,7 @@ async fn attach(
     }
     // Apart from listening: a shim that is slow to take must not keep us from reading.
     let _talking = Held::spawn(talk(talker, to_say));
-    listen(listener, outbox, open.id, &shared, changed).await
+    listen(listener, outbox, open.id, &terminal, changed).await
 }
 
 async fn talk(mut talker: Talker, mut to_say: mpsc::Receiver<ClientFrame>) {
@@ -226,7 +198,7 @@ async fn listen(
     mut listener: Listener,
     outbox: &Outbox,
     id: u64,
-    shared: &RefCell<Shared>,
+    terminal: &RefCell<Terminal>,
     changed: &Notify,
 ) -> Result<(), Failure> {
     let session = |event| Message::Session(id, event);
@@ -234,7 +206,7 @@ async fn listen(
         match frame {
             ServerFrame::Output { bytes, .. } => {
                 for slice in bytes.chunks(SLICE) {
-                    shared.borrow_mut().feed(slice);
+                    terminal.borrow_mut().feed(slice);
                     changed.notify_one();
                     tokio::task::yield_now().await;
                 }

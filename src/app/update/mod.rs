@@ -63,11 +63,6 @@ pub fn update(state: &mut State, now: Now, message: Message) -> Vec<Effect> {
                 state.log = lines.into();
             }
         }
-        Message::CommandLine(name, line) => {
-            if let Some(row) = state.row_mut(&name) {
-                row.command_line = Some(line.map_err(|failure| failure.message));
-            }
-        }
         Message::Notice(failure) => state.journal.fail(now, &failure),
         Message::Wake => {}
         Message::Terminate => effects.push(Effect::Quit),

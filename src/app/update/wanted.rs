@@ -10,7 +10,6 @@ pub(super) fn reconcile(state: &mut State, effects: &mut Vec<Effect>) {
     samples(state, effects);
     log(state, effects);
     boots(state, effects);
-    command_line(state, effects);
 }
 
 fn wanted_session(state: &State) -> Option<SessionTarget> {
@@ -119,26 +118,8 @@ fn boots(state: &mut State, effects: &mut Vec<Effect>) {
     let boot = row.vm.state.boot.as_ref();
     let stamp = boot.map_or(0, |boot| boot.id * 8 + boot.result as u64);
     let wanted = Some((row.vm.name.clone(), stamp));
-    let id = row.vm.spec.as_ref().map(|spec| spec.id.clone());
-    if let Some(id) = id
-        && wanted != state.held.boots
-    {
-        effects.push(Effect::Boots(row.vm.name.clone(), id));
+    if wanted != state.held.boots {
+        effects.push(Effect::Boots(Box::new(row.vm.clone())));
         state.held.boots = wanted;
     }
-}
-
-/// Of a VM that runs the command line is known; of another one it is worked out when it is seen.
-fn command_line(state: &mut State, effects: &mut Vec<Effect>) {
-    let wanted = state
-        .selected_row()
-        .filter(|row| state.page == Page::Spec && row.vm.state.argv.is_empty())
-        .filter(|row| row.command_line.is_none() && row.vm.spec.is_some())
-        .map(|row| row.vm.name.clone());
-    if let Some(name) = &wanted
-        && state.held.command_line != wanted
-    {
-        effects.push(Effect::CommandLine(name.clone()));
-    }
-    state.held.command_line = wanted;
 }
