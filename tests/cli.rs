@@ -451,6 +451,7 @@ fn the_generated_files_and_tables_are_there() {
             .contains("#compdef smolvm-tui")
     );
     assert!(bed.run(&["man"]).done().out.contains(".SH NAME"));
+    assert!(bed.run(&["keys"]).done().out.contains("ACTION"));
     let config = bed.run(&["config", "--json"]).done().json();
     assert_eq!(config["data"]["values"]["vcpu_count"], 1);
     assert_eq!(

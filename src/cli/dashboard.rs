@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal};
 
 use super::context::Context;
 use super::output::{Outcome, Reply};
-use super::stand_in;
+use crate::app;
 use crate::fault::{Code, Failure};
 
 pub(super) fn run(context: Context, open: Option<String>) -> Outcome {
@@ -20,6 +20,11 @@ pub(super) fn run(context: Context, open: Option<String>) -> Outcome {
     }
     // no-color.org: set and not empty.
     let color = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    stand_in::run_dashboard(context.fleet, open, color)?;
+    let options = app::Options {
+        open,
+        color,
+        backend: context.backend,
+    };
+    app::run(context.fleet, options)?;
     Ok(Reply::default())
 }

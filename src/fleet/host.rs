@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::sampler;
+use crate::sampler::{self, Probe};
 use crate::vm::ProcessId;
 
 /// Memory of this host in MiB; `None` when it does not tell.
@@ -25,7 +25,9 @@ pub(super) struct Figures {
 pub(super) fn figures(vmm: ProcessId) -> Figures {
     Figures {
         cpu_percent: sampler::lifetime_percent(vmm),
-        rss_bytes: sampler::resident(vmm),
+        rss_bytes: Probe::open(vmm, &[])
+            .and_then(|mut probe| probe.read())
+            .and_then(|reading| reading.rss),
         uptime: sampler::uptime(vmm),
     }
 }
