@@ -1,8 +1,136 @@
-//! Subcommands without a screen.
+//! Subcommands: a thin layer that reads arguments, asks `fleet`, and prints text or JSON.
+//!
+//! One answer goes to stdout; what helps a person along goes to stderr. A runtime is made only by
+//! commands that talk to a shim.
 
+use std::ffi::OsString;
 use std::process::ExitCode;
+
+use clap::Parser;
+use clap::error::ErrorKind;
+
+use self::args::{Cli, Command};
+use self::context::Context;
+use self::output::{Outcome, Reply};
+use crate::fault::{Code, Failure};
+use crate::{backends, shim};
+
+mod args;
+mod boots;
+mod config;
+mod console;
+mod context;
+mod create;
+mod dashboard;
+mod doctor;
+mod escapes;
+mod expect;
+mod generate;
+mod image;
+mod keys;
+mod lifecycle;
+mod logs;
+mod ls;
+mod output;
+mod runtime;
+mod screen;
+mod send;
+mod serial;
 
 /// The program: reads the arguments, runs one subcommand or the dashboard, returns the exit code.
 pub fn main() -> ExitCode {
-    ExitCode::SUCCESS
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    // Before clap: a VM's start waits for these.
+    match arguments.get(1).and_then(|word| word.to_str()) {
+        Some("__shim") => return shim::server::main(arguments.get(2..).unwrap_or_default()),
+        Some("__kvm-probe") => return backends::kvm::probe_main(),
+        _ => {}
+    }
+    ExitCode::from(match Cli::try_parse_from(&arguments) {
+        Ok(cli) => {
+            let command = cli.command.as_ref().map_or("dashboard", Command::word);
+            let json = cli.globals.json;
+            output::finish(command, json, run(cli))
+        }
+        Err(error) => usage(&error, &arguments),
+    })
+}
+
+fn run(cli: Cli) -> Outcome {
+    let Some(command) = cli.command else {
+        let context = Context::new(&cli.globals, false)?;
+        return dashboard::run(context, cli.open);
+    };
+    if cli.open.is_some() {
+        let failure = Failure::new(Code::UsageError, "`--open` belongs to the dashboard");
+        return Err(failure.with_hint("leave the command out"));
+    }
+    let context = Context::new(&cli.globals, command.bears_broken_config())?;
+    match command {
+        Command::Doctor(args) => doctor::run(&context, &args),
+        Command::Create(args) => create::run(&context, *args),
+        Command::Start(args) => lifecycle::start(&context, &args),
+        Command::Stop(args) => lifecycle::stop(&context, &args),
+        Command::Restart(args) => lifecycle::restart(&context, &args),
+        Command::Kill(args) => lifecycle::kill(&context, &args),
+        Command::Pause(args) => lifecycle::pause(&context, &args),
+        Command::Resume(args) => lifecycle::resume(&context, &args),
+        Command::Rm(args) => lifecycle::rm(&context, &args),
+        Command::Ls => ls::ls(&context),
+        Command::Info(args) => ls::info(&context, &args),
+        Command::Console(args) => console::run(&context, &args),
+        Command::Send(args) => send::run(&context, &args),
+        Command::Expect(args) => expect::run(&context, &args),
+        Command::Screen(args) => screen::run(&context, &args),
+        Command::Logs(args) => logs::run(&context, &args),
+        Command::Boots(args) => boots::run(&context, &args),
+        Command::Image(command) => image::run(&context, command),
+        Command::Config => config::run(&context),
+        Command::Keys => keys::run(&context),
+        Command::Completions(args) => generate::completions(&args),
+        Command::Man => generate::man(),
+    }
+}
+
+/// A command line that clap refused, or that asks for help or the version.
+fn usage(error: &clap::Error, arguments: &[OsString]) -> u8 {
+    let options = || arguments.iter().skip(1).take_while(|word| *word != "--");
+    if !error.use_stderr() || !options().any(|word| word == "--json") {
+        let code = u8::from(error.use_stderr()) * Code::UsageError.exit_code();
+        // Styled where the terminal allows it; who does not read it cannot be told so.
+        let _ = error.print();
+        return code;
+    }
+    let known = |word: &str| {
+        use clap::CommandFactory;
+        Cli::command().find_subcommand(word).is_some()
+    };
+    let mut words = options().filter_map(|word| word.to_str());
+    let command = words.find(|word| known(word)).unwrap_or("");
+    let failure = usage_failure(error, command);
+    output::finish(
+        command,
+        true,
+        Ok(Reply {
+            failure: Some(failure),
+            ..Reply::default()
+        }),
+    )
+}
+
+fn usage_failure(error: &clap::Error, command: &str) -> Failure {
+    let text = error.to_string();
+    let mut paragraphs = text.trim().split("\n\n");
+    let message = match error.kind() {
+        // Help instead of an error: its first line is the description.
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => "a command is missing",
+        _ => paragraphs.next().unwrap_or_default(),
+    };
+    let message = message.strip_prefix("error: ").unwrap_or(message);
+    let message = message.split_whitespace().collect::<Vec<_>>().join(" ");
+    let help = format!("smolvm-tui {command} --help").replace("  ", " ");
+    let details = paragraphs.collect::<Vec<_>>().join("\n");
+    Failure::new(Code::UsageError, message)
+        .with_hint(format!("see `{help}`"))
+        .with_details(details)
 }

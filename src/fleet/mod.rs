@@ -3,13 +3,20 @@
 //! Every function is one use case from begin to end, with its checks; none prints.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use crate::config::Config;
-use crate::fault::{Code, Failure};
-use crate::vm::{
-    Accel, Arch, CpuModel, DiskMode, NetworkMode, Operation, PortForward, Store, Vm, VmName,
-};
+use crate::fault::Failure;
+use crate::vm::{Accel, Arch, CpuModel, DiskMode, NetworkMode, PortForward, Store};
+
+mod check;
+mod create;
+mod host;
+mod names;
+mod operate;
+mod row;
+mod sweep;
+
+pub use row::{VmDetails, VmRow, details, row};
 
 /// What a user asks for with `create`, or in the form: everything optional is the default.
 #[derive(Clone, Debug, Default)]
@@ -68,52 +75,43 @@ pub struct Fleet {
     pub config: Config,
 }
 
-impl Fleet {
-    /// Everything that is wrong with a draft, without making anything. Cheap: called as one types.
-    pub fn check(&self, draft: &Draft) -> Vec<Objection> {
-        let _ = draft;
-        Vec::new()
+#[cfg(test)]
+pub(crate) mod tests {
+    //! What the tests of fleet and CLI share.
+
+    use super::*;
+    use crate::vm::{BackendKind, SPEC_VERSION, VmSpec};
+
+    /// A fleet in a directory of its own, with the default configuration.
+    pub(crate) fn fleet() -> (tempfile::TempDir, Fleet) {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::locate(Some(dir.path())).unwrap();
+        let config = Config::default();
+        (dir, Fleet { store, config })
     }
 
-    /// Makes a VM; nothing half-made stays when it fails.
-    pub fn create(&self, draft: &Draft) -> Result<VmName, Failure> {
-        let _ = draft;
-        Err(Failure::new(Code::RuntimeError, "not built yet"))
-    }
-
-    /// A friendly name that is free.
-    pub fn free_name(&self) -> Result<VmName, Failure> {
-        Err(Failure::new(Code::RuntimeError, "not built yet"))
-    }
-
-    /// All VMs; for orphans a shim is started that adopts them, not waited for.
-    pub async fn list(&self) -> Result<Vec<Vm>, Failure> {
-        Ok(self.store.list()?)
-    }
-
-    /// Carries out an operation on one VM from begin to end and returns the VM as it then is.
-    ///
-    /// `force` lets `Remove` kill first. `stop_timeout`: how long the guest may take to power off.
-    pub async fn operate(
-        &self,
-        name: &str,
-        operation: Operation,
-        force: bool,
-        stop_timeout: Option<Duration>,
-    ) -> Result<Vm, Failure> {
-        let _ = (name, operation, force, stop_timeout);
-        Err(Failure::new(Code::RuntimeError, "not built yet"))
-    }
-
-    /// Waits until the guest is ready. Not an operation: others may go on meanwhile.
-    pub async fn wait_ready(&self, name: &str, timeout: Duration) -> Result<Vm, Failure> {
-        let _ = (name, timeout);
-        Err(Failure::new(Code::RuntimeError, "not built yet"))
-    }
-
-    /// A connection to the VM's shim, which is started first if it died and left its VMM behind.
-    pub async fn connect(&self, name: &str) -> Result<crate::shim::client::Client, Failure> {
-        let _ = name;
-        Err(Failure::new(Code::RuntimeError, "not built yet"))
+    /// A spec that needs no file.
+    pub(crate) fn spec(id: &str) -> VmSpec {
+        VmSpec {
+            version: SPEC_VERSION,
+            id: id.to_owned(),
+            created_at: jiff::Timestamp::UNIX_EPOCH,
+            backend: BackendKind::Qemu,
+            accel: None,
+            arch: Arch::X86_64,
+            vcpu_count: 1,
+            mem_size_mib: 256,
+            cpu_model: CpuModel::Fast,
+            image: None,
+            kernel: None,
+            initrd: None,
+            rootfs: None,
+            boot_args: None,
+            disk_mode: DiskMode::Isolated,
+            disk_size_mib: None,
+            network: NetworkMode::Auto,
+            publish: Vec::new(),
+            ready_pattern: None,
+        }
     }
 }

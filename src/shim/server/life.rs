@@ -399,7 +399,12 @@ impl<H: Host> Owner<H> {
                 summary.unwrap_or_default()
             ),
         );
-        match self.state.exit.as_ref().and_then(|exit| exit.detail.clone()) {
+        match self
+            .state
+            .exit
+            .as_ref()
+            .and_then(|exit| exit.detail.clone())
+        {
             Some(detail) => failure.with_details(detail),
             None => failure,
         }

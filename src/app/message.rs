@@ -1,0 +1,107 @@
+//! What happened, told to the logic.
+
+use crate::console::keys::Key;
+use crate::doctor::Progress;
+use crate::fault::Failure;
+use crate::fleet::Objection;
+use crate::sampler::Sample;
+use crate::vm::{BootPhase, BootRecord, Operation, Vm, VmName};
+
+/// Something that happened.
+#[derive(Debug)]
+pub enum Message {
+    /// A key was pressed.
+    Key(Key),
+    /// Text was pasted.
+    Paste(String),
+    /// The mouse did something.
+    Mouse(Mouse),
+    /// The terminal has another size, in columns and rows.
+    Resize(u16, u16),
+    /// All VMs were read from disk.
+    Vms(Result<Vec<Vm>, Failure>),
+    /// One VM was read again; `None` when it is gone.
+    Vm(VmName, Option<Box<Vm>>),
+    /// The boots of one VM, oldest first.
+    Boots(VmName, Vec<BootRecord>),
+    /// Figures of the last second.
+    Samples(Vec<(VmName, Sample)>),
+    /// The doctor tells.
+    Doctor(Progress),
+    /// An operation ended.
+    Operated {
+        /// On which VM.
+        name: VmName,
+        /// Which.
+        operation: Operation,
+        /// The VM as it then is.
+        result: Result<Box<Vm>, Failure>,
+    },
+    /// What a new VM could be made of.
+    Offered {
+        /// A free name.
+        name: Option<String>,
+        /// Images at hand.
+        images: Vec<String>,
+    },
+    /// A draft was checked.
+    Checked {
+        /// Which state of the form was checked.
+        generation: u64,
+        /// What is wrong with it.
+        objections: Vec<Objection>,
+    },
+    /// A VM was made, or not.
+    Created(Result<VmName, Failure>),
+    /// The connection with this number tells.
+    Session(u64, SessionEvent),
+    /// The end of a VM's serial log, already harmless.
+    Log(VmName, Vec<String>),
+    /// Something to tell the user that belongs to no VM.
+    Notice(Failure),
+    /// A picture changes by itself about now.
+    Wake,
+    /// The process was told to end.
+    Terminate,
+}
+
+/// What a connection to a shim tells, its bytes apart: those never travel through messages.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SessionEvent {
+    /// The replay is over: what comes now comes as the guest says it.
+    Live,
+    /// A dead VM's last screen is shown; `false` when none was kept.
+    LastScreen(bool),
+    /// Bytes were left out because we were too slow.
+    Gap(u64),
+    /// A boot phase came, so many µs after *spawned*.
+    Boot(BootPhase, u64),
+    /// The VM is in another phase.
+    Phase,
+    /// What was typed was not taken: the guest's line is full.
+    NotTaken,
+    /// The connection ended.
+    Ended(Option<Failure>),
+}
+
+/// What the mouse did, at a column and a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mouse {
+    /// What.
+    pub kind: MouseKind,
+    /// Column, from 0.
+    pub column: u16,
+    /// Row, from 0.
+    pub row: u16,
+}
+
+/// The kinds of what the mouse does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MouseKind {
+    /// The left button went down.
+    Press,
+    /// The wheel was turned up.
+    WheelUp,
+    /// The wheel was turned down.
+    WheelDown,
+}

@@ -1,0 +1,91 @@
+//! Runs the doctor on threads, since its checks wait for programs; the first start is noted.
+
+use std::path::PathBuf;
+use std::sync::mpsc;
+use std::thread;
+
+use super::Outbox;
+use crate::app::message::Message;
+use crate::console::sanitize_line;
+use crate::doctor::{self, Examination, Finding, Progress};
+use crate::fault::Failure;
+use crate::fleet::Fleet;
+
+/// How many findings may wait to be forwarded.
+const WAITING: usize = 32;
+
+fn examination(fleet: &Fleet, backend: Option<&str>) -> Result<Examination, Failure> {
+    Ok(Examination {
+        store: fleet.store.clone(),
+        backend: fleet.resolve_backend(backend)?,
+        strict: false,
+    })
+}
+
+/// Examines the host; the findings come as messages.
+pub(super) fn examine(fleet: Fleet, backend: Option<String>, outbox: Outbox) {
+    let (progress, found) = mpsc::sync_channel(WAITING);
+    let failed = outbox.clone();
+    let forward = thread::Builder::new()
+        .name("doctor-progress".to_owned())
+        .spawn(move || {
+            for progress in found {
+                if outbox
+                    .blocking_send(Message::Doctor(harmless(progress)))
+                    .is_err()
+                {
+                    return;
+                }
+            }
+        });
+    let examine = thread::Builder::new()
+        .name("doctor".to_owned())
+        .spawn(move || {
+            match examination(&fleet, backend.as_deref()) {
+                Ok(examination) => {
+                    let report = doctor::examine(&examination, Some(&progress));
+                    // Said again in case it was not: the panel must not wait for ever.
+                    let _ = progress.send(Progress::Done(report));
+                }
+                Err(failure) => drop(failed.blocking_send(Message::Notice(failure))),
+            }
+        });
+    // Without threads there is no doctor, but still a dashboard.
+    drop((forward, examine));
+}
+
+fn harmless(progress: Progress) -> Progress {
+    fn clean(mut finding: Finding) -> Finding {
+        let clean = |text: &str| sanitize_line(&text.replace('\n', " "), 1000);
+        finding.name = clean(&finding.name);
+        finding.detail = clean(&finding.detail);
+        finding.fix = finding.fix.as_deref().map(clean);
+        finding
+    }
+    match progress {
+        Progress::Planned(names) => Progress::Planned(names),
+        Progress::Found(finding) => Progress::Found(clean(finding)),
+        Progress::Done(mut report) => {
+            report.checks = report.checks.into_iter().map(clean).collect();
+            Progress::Done(report)
+        }
+    }
+}
+
+fn marker(fleet: &Fleet) -> PathBuf {
+    fleet.store.root().join("welcomed")
+}
+
+/// Whether the doctor has never been shown here.
+pub(super) fn is_first_start(fleet: &Fleet) -> bool {
+    !marker(fleet).exists()
+}
+
+/// Notes that it was. Where that cannot be written it is shown again, which does no harm.
+pub(super) fn note_first_start(fleet: &Fleet) {
+    let path = marker(fleet);
+    if let Some(dir) = path.parent() {
+        let _ = std::fs::create_dir_all(dir);
+    }
+    let _ = std::fs::write(path, b"");
+}

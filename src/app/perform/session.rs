@@ -1,0 +1,232 @@
+//! The connection to the selected VM's shim: its console and its events.
+//!
+//! Bytes never travel through messages. A task reads frames into a terminal that it shares with the
+//! loop, in slices so that keys are answered in between, and wakes the loop once for all of them;
+//! the loop copies the visible cells right before a frame.
+
+use std::cell::RefCell;
+use std::io::Read;
+use std::path::Path;
+use std::rc::Rc;
+
+use tokio::sync::{Notify, mpsc};
+
+use super::{Held, Outbox, operations, tell};
+use crate::app::effect::{OpenSession, SessionKind, Typed};
+use crate::app::message::{Message, SessionEvent};
+use crate::app::state;
+use crate::console::{Size, Terminal, keys};
+use crate::fault::Failure;
+use crate::fleet::Fleet;
+use crate::shim::client::{Listener, Talker};
+use crate::shim::protocol::{ClientFrame, Event, ReplayFrom, Request, ServerFrame};
+
+/// Bytes that are parsed before others get their turn.
+const SLICE: usize = 64 << 10;
+/// Frames to the shim that may wait: a guest that does not read fills them, and typing is refused.
+const WAITING: usize = 64;
+/// A longer last screen is no screen.
+const LONGEST_SCREEN: u64 = 4 << 20;
+
+/// The console that is shown, if any.
+pub(in crate::app) struct Console {
+    limit: usize,
+    /// Shared between the task that feeds it and the loop that looks at it.
+    terminal: Option<Rc<RefCell<Terminal>>>,
+    /// How far it was scrolled back when the loop last looked.
+    offset: usize,
+    talk: Option<mpsc::Sender<ClientFrame>>,
+    session: u64,
+    task: Option<Held>,
+    changed: Rc<Notify>,
+}
+
+impl Console {
+    pub(super) fn new(limit: usize) -> Self {
+        Self {
+            limit,
+            terminal: None,
+            offset: 0,
+            talk: None,
+            session: 0,
+            task: None,
+            changed: Rc::new(Notify::new()),
+        }
+    }
+
+    /// Woken when the console's picture changed; one wake-up for any number of bytes.
+    pub(in crate::app) fn changed(&self) -> Rc<Notify> {
+        Rc::clone(&self.changed)
+    }
+
+    /// Replaces the connection.
+    pub(super) fn open(&mut self, fleet: Fleet, outbox: Outbox, open: Option<OpenSession>) {
+        self.task = None;
+        self.talk = None;
+        self.terminal = None;
+        self.offset = 0;
+        let Some(open) = open else { return };
+        self.session = open.id;
+        let terminal = Rc::new(RefCell::new(Terminal::new(open.size, self.limit)));
+        let changed = self.changed();
+        self.terminal = Some(Rc::clone(&terminal));
+        if let SessionKind::LastScreen(_) = open.target.kind {
+            let path = fleet.store.paths(&open.target.name).last_screen;
+            self.task = Some(Held::spawn(async move {
+                let found = show_last_screen(&path, &terminal);
+                changed.notify_one();
+                let event = SessionEvent::LastScreen(found);
+                tell(&outbox, Message::Session(open.id, event)).await;
+            }));
+            return;
+        }
+        let (talk, to_say) = mpsc::channel(WAITING);
+        self.talk = Some(talk);
+        self.task = Some(Held::spawn(async move {
+            let id = open.id;
+            let ended = attach(fleet, &outbox, open, terminal, &changed, to_say).await;
+            let why = ended.err().map(operations::harmless);
+            tell(&outbox, Message::Session(id, SessionEvent::Ended(why))).await;
+        }));
+    }
+
+    /// Gives terminal and guest another size.
+    pub(super) fn resize(&mut self, size: Size) {
+        if let Some(terminal) = &self.terminal {
+            terminal.borrow_mut().resize(size);
+        }
+        if let Some(talk) = &self.talk {
+            // When the queue is full the guest does not read; a later size will reach it.
+            let _ = talk.try_send(resize_frame(size));
+        }
+    }
+
+    /// Types, as the guest's modes want it.
+    pub(super) fn type_in(&mut self, typed: Typed, outbox: &Outbox) {
+        let (Some(terminal), Some(talk)) = (&self.terminal, &self.talk) else {
+            return;
+        };
+        let modes = terminal.borrow().modes();
+        let bytes = match typed {
+            Typed::Key(key) => keys::encode(key, modes),
+            Typed::Paste(text) => keys::encode_paste(&text, modes),
+        };
+        for slice in bytes.chunks(SLICE) {
+            if talk.try_send(ClientFrame::Input(slice.to_vec())).is_err() {
+                // The loop itself calls this, so it cannot wait for room in its own queue.
+                let event = Message::Session(self.session, SessionEvent::NotTaken);
+                let _ = outbox.try_send(event);
+                return;
+            }
+        }
+    }
+
+    /// Copies what is to be seen. A view that is scrolled back stays where it is, whatever comes.
+    pub(in crate::app) fn copy(&mut self, view: &mut state::Console) {
+        let Some(terminal) = &self.terminal else {
+            return;
+        };
+        let mut terminal = terminal.borrow_mut();
+        if view.offset > 0 {
+            let moved = terminal.offset().saturating_sub(self.offset);
+            view.offset += moved;
+            view.new_lines += moved;
+        }
+        terminal.scroll_to(view.offset);
+        view.offset = terminal.offset();
+        self.offset = view.offset;
+        terminal.view(view.offset, &mut view.screen);
+        view.title = terminal.title().map(str::to_owned);
+    }
+}
+
+fn resize_frame(size: Size) -> ClientFrame {
+    ClientFrame::Request {
+        id: 2,
+        request: Request::Resize {
+            rows: size.rows(),
+            columns: size.columns(),
+        },
+    }
+}
+
+/// Whether there was a last screen.
+fn show_last_screen(path: &Path, terminal: &RefCell<Terminal>) -> bool {
+    let mut bytes = Vec::new();
+    let read = std::fs::File::open(path)
+        .and_then(|file| file.take(LONGEST_SCREEN).read_to_end(&mut bytes));
+    if read.is_err() || bytes.is_empty() {
+        return false;
+    }
+    terminal.borrow_mut().feed(&bytes);
+    true
+}
+
+/// Connects and listens until the shim closes the connection.
+async fn attach(
+    fleet: Fleet,
+    outbox: &Outbox,
+    open: OpenSession,
+    terminal: Rc<RefCell<Terminal>>,
+    changed: &Notify,
+    to_say: mpsc::Receiver<ClientFrame>,
+) -> Result<(), Failure> {
+    let client = fleet.connect(open.target.name.as_str()).await?;
+    let (listener, mut talker) = client.split();
+    if let SessionKind::Console(_) = open.target.kind {
+        talker.say(resize_frame(open.size)).await?;
+        let request = Request::Attach {
+            from: ReplayFrom::Recent,
+        };
+        talker.say(ClientFrame::Request { id: 1, request }).await?;
+    }
+    // Apart from listening: a shim that is slow to take must not keep us from reading.
+    let _talking = Held::spawn(talk(talker, to_say));
+    listen(listener, outbox, open.id, &terminal, changed).await
+}
+
+async fn talk(mut talker: Talker, mut to_say: mpsc::Receiver<ClientFrame>) {
+    while let Some(frame) = to_say.recv().await {
+        // The listener hears of the end of the connection as well, and tells it.
+        if talker.say(frame).await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn listen(
+    mut listener: Listener,
+    outbox: &Outbox,
+    id: u64,
+    terminal: &RefCell<Terminal>,
+    changed: &Notify,
+) -> Result<(), Failure> {
+    let session = |event| Message::Session(id, event);
+    while let Some(frame) = listener.next().await? {
+        match frame {
+            ServerFrame::Output { bytes, .. } => {
+                for slice in bytes.chunks(SLICE) {
+                    terminal.borrow_mut().feed(slice);
+                    changed.notify_one();
+                    tokio::task::yield_now().await;
+                }
+            }
+            ServerFrame::Live { .. } => tell(outbox, session(SessionEvent::Live)).await,
+            ServerFrame::Gap { missing, .. } => {
+                tell(outbox, session(SessionEvent::Gap(missing))).await;
+            }
+            ServerFrame::Event(Event::Phase { .. }) => {
+                tell(outbox, session(SessionEvent::Phase)).await;
+            }
+            ServerFrame::Event(Event::Boot {
+                phase, offset_us, ..
+            }) => tell(outbox, session(SessionEvent::Boot(phase, offset_us))).await,
+            ServerFrame::Answer {
+                result: Err(failure),
+                id: 1,
+            } => return Err(failure),
+            ServerFrame::Answer { .. } | ServerFrame::Hello { .. } => {}
+        }
+    }
+    Ok(())
+}

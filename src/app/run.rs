@@ -1,0 +1,257 @@
+//! The event loop: one `select!`, then everything that waits is taken in, then a frame if one is due.
+
+use std::io;
+use std::time::Duration;
+
+use crossterm::event::EventStream;
+use futures_util::{FutureExt, StreamExt};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use super::Options;
+use super::effect::Effect;
+use super::input;
+use super::keymap::Keymap;
+use super::message::Message;
+use super::now::Now;
+use super::pacer::Pacer;
+use super::perform::{WAITING, World};
+use super::state::{Modal, Page, State};
+use super::terminal::Terminal;
+use super::update::{examine, update};
+use crate::fault::{Code, Failure};
+use crate::fleet::Fleet;
+use crate::ui::{self, Theme};
+
+/// Messages that are taken in before a frame gets its turn.
+const BATCH: usize = 256;
+
+struct Signals {
+    terminate: Signal,
+    hang_up: Signal,
+    interrupt: Signal,
+    stop: Signal,
+}
+
+enum Told {
+    Terminate,
+    Stop,
+}
+
+impl Signals {
+    fn new() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            hang_up: signal(SignalKind::hangup())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            stop: signal(SignalKind::from_raw(nix::libc::SIGTSTP))?,
+        })
+    }
+
+    async fn next(&mut self) -> Told {
+        tokio::select! {
+            _ = self.terminate.recv() => Told::Terminate,
+            _ = self.hang_up.recv() => Told::Terminate,
+            _ = self.interrupt.recv() => Told::Terminate,
+            _ = self.stop.recv() => Told::Stop,
+        }
+    }
+}
+
+struct App {
+    state: State,
+    world: World,
+    terminal: Terminal,
+    theme: Theme,
+    input: Option<EventStream>,
+    pacer: Pacer,
+    since: Instant,
+    quits: bool,
+}
+
+/// Runs the dashboard until it is closed.
+pub(super) async fn run(fleet: Fleet, options: Options) -> Result<(), Failure> {
+    let keymap = Keymap::new(&fleet.config)?;
+    fleet.config.check_theme(&Theme::NAMES)?;
+    let theme = Theme::named(&fleet.config.theme, options.color)?;
+    let broken = |error: io::Error| {
+        Failure::new(
+            Code::RuntimeError,
+            format!("could not use the terminal: {error}"),
+        )
+        .with_hint("run it in a terminal; without one `smolvm-tui ls` and the like do the same")
+    };
+    let size = crossterm::terminal::size().map_err(broken)?;
+    let mut state = State::new(fleet.config.clone(), keymap, size);
+    let vms = fleet.store.list().map_err(Failure::from);
+    let (outbox, mut inbox) = mpsc::channel(WAITING);
+    let terminal = Terminal::enter(fleet.config.mouse).map_err(broken)?;
+    state.selected = options.open.as_deref().and_then(|name| name.parse().ok());
+    if state.selected.is_some() {
+        state.page = Page::Console;
+    }
+    let mut app = App {
+        state,
+        world: World::new(fleet, options.backend, outbox),
+        terminal,
+        theme,
+        input: None,
+        pacer: Pacer::default(),
+        since: Instant::now(),
+        quits: false,
+    };
+    if app.world.is_first_start() {
+        app.state.modals.push(Modal::Doctor { scroll: 0 });
+        app.world.perform(Effect::NoteFirstStart);
+    }
+    app.take_in(Message::Vms(vms)).map_err(broken)?;
+    app.draw().map_err(broken)?;
+    // The first frame stands; what it did not need begins now.
+    app.begin();
+    app.turn(&mut inbox).await.map_err(broken)
+}
+
+impl App {
+    fn now(&self) -> Now {
+        Now {
+            mono: self.since.elapsed(),
+            wall: jiff::Timestamp::now(),
+        }
+    }
+
+    fn begin(&mut self) {
+        self.input = Some(EventStream::new());
+        self.world.watch();
+        let mut effects = Vec::new();
+        examine(&mut self.state, &mut effects);
+        for effect in effects {
+            self.world.perform(effect);
+        }
+    }
+
+    async fn turn(&mut self, inbox: &mut mpsc::Receiver<Message>) -> io::Result<()> {
+        let mut signals = Signals::new()?;
+        let changed = self.world.console().changed();
+        while !self.quits {
+            let due = [self.pacer.due(), self.state.next_wake()]
+                .into_iter()
+                .flatten()
+                .min();
+            let deadline = due.map(|due| self.since + due);
+            // The order is policy: what the user does comes before what the world tells.
+            tokio::select! {
+                biased;
+                told = signals.next() => match told {
+                    Told::Terminate => self.take_in(Message::Terminate)?,
+                    Told::Stop => self.suspend()?,
+                },
+                event = next_event(&mut self.input) => self.take_in_event(event)?,
+                () = sleep_until(deadline), if deadline.is_some() => self.wake()?,
+                Some(message) = inbox.recv() => self.take_in(message)?,
+                () = changed.notified() => self.pacer.request(self.now().mono),
+            }
+            self.drain(inbox)?;
+            if self.pacer.is_due(self.now().mono) {
+                self.draw()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes in what waits already, so that one frame shows all of it.
+    fn drain(&mut self, inbox: &mut mpsc::Receiver<Message>) -> io::Result<()> {
+        for _ in 0..BATCH {
+            let event = self
+                .input
+                .as_mut()
+                .and_then(|input| input.next().now_or_never());
+            if let Some(event) = event {
+                self.take_in_event(event)?;
+            } else if let Ok(message) = inbox.try_recv() {
+                self.take_in(message)?;
+            } else {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// A terminal that is gone ends the dashboard: nobody looks at it.
+    fn take_in_event(
+        &mut self,
+        event: Option<io::Result<crossterm::event::Event>>,
+    ) -> io::Result<()> {
+        match event {
+            Some(Ok(event)) => match input::message(event) {
+                Some(message) => self.take_in(message),
+                None => Ok(()),
+            },
+            Some(Err(_)) | None => self.take_in(Message::Terminate),
+        }
+    }
+
+    fn take_in(&mut self, message: Message) -> io::Result<()> {
+        let now = self.now();
+        for effect in update(&mut self.state, now, message) {
+            match effect {
+                Effect::Quit => self.quits = true,
+                Effect::Redraw => self.terminal.clear()?,
+                Effect::Suspend => self.suspend()?,
+                effect => self.world.perform(effect),
+            }
+        }
+        if std::mem::take(&mut self.state.stale) {
+            self.pacer.request(now.mono);
+        }
+        Ok(())
+    }
+
+    /// The deadline of a frame has come, or that of a picture which changes by itself.
+    fn wake(&mut self) -> io::Result<()> {
+        let now = self.now().mono;
+        match self.state.next_wake() {
+            Some(wake) if wake <= now => self.take_in(Message::Wake),
+            _ => Ok(()),
+        }
+    }
+
+    fn draw(&mut self) -> io::Result<()> {
+        let state = &mut self.state;
+        if state.page == Page::Console {
+            self.world.console().copy(&mut state.console);
+        }
+        let theme = &self.theme;
+        self.terminal
+            .draw(|frame| ui::render(frame, frame.area(), state, theme))?;
+        let now = self.since.elapsed();
+        self.pacer.drawn(now);
+        Ok(())
+    }
+
+    /// Goes to the background. The reader of the terminal is dropped meanwhile: one that is merely
+    /// not asked may still steal what is typed into the shell.
+    fn suspend(&mut self) -> io::Result<()> {
+        self.input = None;
+        self.terminal.suspend()?;
+        self.input = Some(EventStream::new());
+        let (columns, rows) = crossterm::terminal::size()?;
+        self.take_in(Message::Resize(columns, rows))
+    }
+}
+
+async fn next_event(
+    input: &mut Option<EventStream>,
+) -> Option<io::Result<crossterm::event::Event>> {
+    match input {
+        Some(input) => input.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn sleep_until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline).await,
+        None => std::future::pending::<Duration>().map(drop).await,
+    }
+}

@@ -1,0 +1,337 @@
+//! What the dashboard knows, as plain data. The logic changes it, the view reads it, nothing in it
+//! does anything by itself.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use super::action::Context;
+use super::effect::{SampleTarget, SessionTarget};
+use super::form::Form;
+use super::journal::Journal;
+use super::keymap::Keymap;
+use super::layout::{self, Regions};
+use super::now::Now;
+use super::row::Row;
+use crate::config::Config;
+use crate::console::keys::Key;
+use crate::console::{Screen, Size};
+use crate::doctor::{Finding, Report, Status};
+use crate::fault::Failure;
+use crate::vm::{Operation, VmName};
+
+/// A page of the selected VM.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Page {
+    /// Figures.
+    #[default]
+    Overview,
+    /// The serial console.
+    Console,
+    /// The boot timeline.
+    Boot,
+    /// The serial log.
+    Log,
+    /// The spec and the command line.
+    Spec,
+}
+
+impl Page {
+    /// All pages, in the order of the tabs.
+    pub const ALL: [Self; 5] = [
+        Self::Overview,
+        Self::Console,
+        Self::Boot,
+        Self::Log,
+        Self::Spec,
+    ];
+
+    /// The word on the tab.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Overview => "Overview",
+            Self::Console => "Console",
+            Self::Boot => "Boot",
+            Self::Log => "Log",
+            Self::Spec => "Spec",
+        }
+    }
+}
+
+/// Who gets the keys when no modal is open.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Focus {
+    /// The list and its pages.
+    #[default]
+    Dashboard,
+    /// The selected VM's console.
+    Console,
+}
+
+/// Something that lies over the dashboard and takes the keys. The last one is the top.
+#[derive(Clone, Debug)]
+pub enum Modal {
+    /// The keys of a context.
+    Help {
+        /// Whose keys.
+        context: Context,
+        /// Lines scrolled down.
+        scroll: usize,
+    },
+    /// Past messages.
+    Messages {
+        /// Lines scrolled down.
+        scroll: usize,
+    },
+    /// The doctor's checklist.
+    Doctor {
+        /// Lines scrolled down.
+        scroll: usize,
+    },
+    /// A new VM.
+    Form(Box<Form>),
+    /// Shall it be done?
+    Confirm(Question),
+    /// The filter is being typed; holds what it was before.
+    Filter {
+        /// What it was before.
+        before: String,
+    },
+}
+
+/// A question about something that destroys.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Question {
+    /// Of which VM.
+    pub name: VmName,
+    /// What would be done.
+    pub operation: Operation,
+    /// Whether `Remove` has to kill first.
+    pub force: bool,
+}
+
+/// The doctor's findings as they come.
+#[derive(Clone, Debug, Default)]
+pub struct Doctor {
+    /// The names of the checks, in order.
+    pub planned: Vec<String>,
+    /// What came out so far.
+    pub found: Vec<Finding>,
+    /// The whole, once it is there.
+    pub report: Option<Report>,
+    /// Whether a run is under way.
+    pub is_running: bool,
+}
+
+impl Doctor {
+    /// How many checks fail and warn so far.
+    pub fn counts(&self) -> (usize, usize) {
+        let count = |status| self.found.iter().filter(|f| f.status == status).count();
+        (count(Status::Fail), count(Status::Warn))
+    }
+}
+
+/// How the console stands.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Link {
+    /// There is none, and none is wanted.
+    #[default]
+    None,
+    /// It is being made.
+    Connecting,
+    /// It stands.
+    Live,
+    /// The VM is dead; this is how it left its screen.
+    LastScreen,
+    /// The VM is dead and left no screen.
+    NoScreen,
+    /// It ended, and why if that is known.
+    Ended(Option<Failure>),
+}
+
+/// The console of the selected VM.
+#[derive(Clone, Debug, Default)]
+pub struct Console {
+    /// The number of the connection; what carries another number is of the past.
+    pub session: u64,
+    /// Where it goes.
+    pub target: Option<SessionTarget>,
+    /// How it stands.
+    pub link: Link,
+    /// The cells, copied right before a frame.
+    pub screen: Screen,
+    /// The title that the guest set.
+    pub title: Option<String>,
+    /// How many lines the view is scrolled back.
+    pub offset: usize,
+    /// How many lines came since it was scrolled back.
+    pub new_lines: usize,
+    /// The size of its pane, and so of its terminal.
+    pub size: Option<Size>,
+    /// Bytes left out because we were too slow.
+    pub missing: u64,
+    /// Which key left the console, and when: the same again soon is sent to the guest.
+    pub left: Option<(Key, Duration)>,
+}
+
+/// How far the pages are scrolled, in lines: from the top, the log from its end.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Scroll {
+    /// Of overview, boot and spec.
+    pub page: usize,
+    /// Of the log.
+    pub log: usize,
+}
+
+/// All that the dashboard knows.
+#[derive(Clone, Debug)]
+pub struct State {
+    /// The settings.
+    pub config: Config,
+    /// The keys.
+    pub keymap: Keymap,
+    /// When the last message came.
+    pub now: Now,
+    /// Columns and rows of the terminal.
+    pub size: (u16, u16),
+    /// The VMs, sorted by name.
+    pub rows: Vec<Row>,
+    /// Why the VMs could not be read.
+    pub store_failure: Option<Failure>,
+    /// The selected VM: the only truth about it.
+    pub selected: Option<VmName>,
+    /// Where the selected VM stood in the list, for when it goes.
+    pub(super) selected_at: usize,
+    /// The first row of the list that is seen.
+    pub top: usize,
+    /// Only names that contain this are shown.
+    pub filter: String,
+    /// The page that is shown.
+    pub page: Page,
+    /// Whether the page has the whole screen.
+    pub zoomed: bool,
+    /// Who gets the keys when no modal is open.
+    pub focus: Focus,
+    /// What lies over the dashboard.
+    pub modals: Vec<Modal>,
+    /// The host.
+    pub doctor: Doctor,
+    /// The console of the selected VM.
+    pub console: Console,
+    /// The log of the selected VM.
+    pub log: VecDeque<String>,
+    /// How far the pages are scrolled.
+    pub scroll: Scroll,
+    /// Messages to the user.
+    pub journal: Journal,
+    /// Whether any image is at hand; `None` before that was looked up.
+    pub has_image: Option<bool>,
+    /// What the world was asked to hold ready.
+    pub(super) held: Held,
+    /// Whether the picture changed since the last frame.
+    pub stale: bool,
+}
+
+/// What the world was asked to hold ready, so that it is asked only for changes.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Held {
+    pub(super) samples: Vec<SampleTarget>,
+    pub(super) log: Option<VmName>,
+    pub(super) boots: Option<(VmName, u64)>,
+    pub(super) console_size: Option<Size>,
+}
+
+impl State {
+    /// The state before anything is known.
+    pub fn new(config: Config, keymap: Keymap, size: (u16, u16)) -> Self {
+        Self {
+            config,
+            keymap,
+            now: Now::default(),
+            size,
+            rows: Vec::new(),
+            store_failure: None,
+            selected: None,
+            selected_at: 0,
+            top: 0,
+            filter: String::new(),
+            page: Page::default(),
+            zoomed: false,
+            focus: Focus::default(),
+            modals: Vec::new(),
+            doctor: Doctor::default(),
+            console: Console::default(),
+            log: VecDeque::new(),
+            scroll: Scroll::default(),
+            journal: Journal::default(),
+            has_image: None,
+            held: Held::default(),
+            stale: true,
+        }
+    }
+
+    /// Where keys are read now.
+    pub fn context(&self) -> Context {
+        match (self.modals.last(), self.focus) {
+            (Some(Modal::Help { .. } | Modal::Messages { .. }), _) => Context::Panel,
+            (Some(Modal::Doctor { .. }), _) => Context::Doctor,
+            (Some(Modal::Form(_)), _) => Context::Form,
+            (Some(Modal::Confirm(_)), _) => Context::Confirm,
+            (Some(Modal::Filter { .. }), _) => Context::Filter,
+            (None, Focus::Dashboard) => Context::Dashboard,
+            (None, Focus::Console) => Context::Console,
+        }
+    }
+
+    /// The rows that pass the filter, in order.
+    pub fn shown(&self) -> impl Iterator<Item = &Row> {
+        self.rows.iter().filter(|row| self.passes(row))
+    }
+
+    /// How many rows pass the filter.
+    pub fn shown_count(&self) -> usize {
+        self.shown().count()
+    }
+
+    fn passes(&self, row: &Row) -> bool {
+        self.filter.is_empty() || row.vm.name.as_str().contains(&self.filter)
+    }
+
+    /// The row of that VM.
+    pub fn row(&self, name: &VmName) -> Option<&Row> {
+        self.rows.iter().find(|row| row.vm.name == *name)
+    }
+
+    /// The row of that VM, to be changed.
+    pub(super) fn row_mut(&mut self, name: &VmName) -> Option<&mut Row> {
+        self.rows.iter_mut().find(|row| row.vm.name == *name)
+    }
+
+    /// The selected row.
+    pub fn selected_row(&self) -> Option<&Row> {
+        self.row(self.selected.as_ref()?)
+    }
+
+    /// Where things are on the screen.
+    pub fn regions(&self) -> Regions {
+        layout::regions(self.size, self.rows.len(), self.zoomed, self.page)
+    }
+
+    /// When the picture would next change by itself, on the monotonic clock; `None`: never.
+    ///
+    /// Figures and uptimes come with samples; only fading messages and the bars of a boot under way,
+    /// for its first half minute, ask to be woken.
+    pub fn next_wake(&self) -> Option<Duration> {
+        const BOOT_STEP: Duration = Duration::from_millis(100);
+        const BOOT_WATCHED: Duration = Duration::from_secs(30);
+        let boot = self
+            .selected_row()
+            .filter(|row| self.page == Page::Boot && self.modals.is_empty() && row.is_booting())
+            .and_then(|row| row.uptime(self.now))
+            .filter(|uptime| *uptime < BOOT_WATCHED)
+            .map(|_| self.now.mono + BOOT_STEP);
+        [boot, self.journal.next_fade(self.now)]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+}

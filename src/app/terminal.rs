@@ -1,0 +1,123 @@
+//! The terminal that the dashboard is drawn on: taken over at start, given back on every way out.
+
+use std::io::{self, BufWriter, Stdout, Write};
+use std::sync::Once;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crossterm::event::{
+    DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture,
+};
+use crossterm::terminal::{
+    BeginSynchronizedUpdate, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen,
+    disable_raw_mode, enable_raw_mode,
+};
+use crossterm::{cursor, execute, queue};
+use ratatui::Frame;
+use ratatui::backend::CrosstermBackend;
+
+use crate::console::guarding;
+
+/// Whether the terminal is taken over, for the panic hook.
+static TAKEN: AtomicBool = AtomicBool::new(false);
+
+/// A frame at 200x50 with colours is some 30 KiB: one write takes it.
+const BUFFER: usize = 1 << 16;
+
+/// The terminal, taken over. Dropping it gives the terminal back.
+pub(super) struct Terminal {
+    inner: ratatui::Terminal<CrosstermBackend<BufWriter<Stdout>>>,
+    mouse: bool,
+}
+
+impl Terminal {
+    /// Takes the terminal over: raw mode, alternate screen, bracketed paste, mouse if wanted.
+    pub(super) fn enter(mouse: bool) -> io::Result<Self> {
+        restore_before_panics_are_told();
+        take(mouse)?;
+        let writer = BufWriter::with_capacity(BUFFER, io::stdout());
+        let inner = ratatui::Terminal::new(CrosstermBackend::new(writer));
+        if inner.is_err() {
+            give_back();
+        }
+        Ok(Self {
+            inner: inner?,
+            mouse,
+        })
+    }
+
+    /// Draws a frame: one write, which the terminal shows as a whole.
+    pub(super) fn draw(&mut self, render: impl FnOnce(&mut Frame<'_>)) -> io::Result<()> {
+        queue!(self.inner.backend_mut(), BeginSynchronizedUpdate)?;
+        self.inner.draw(render)?;
+        queue!(self.inner.backend_mut(), EndSynchronizedUpdate)?;
+        self.inner.backend_mut().flush()
+    }
+
+    /// Has the next frame drawn whole.
+    pub(super) fn clear(&mut self) -> io::Result<()> {
+        self.inner.clear()
+    }
+
+    /// Goes to the background as a shell expects it: the terminal is given back, the process group
+    /// stops, and when it goes on the terminal is taken over again.
+    pub(super) fn suspend(&mut self) -> io::Result<()> {
+        give_back();
+        // SIGSTOP, since SIGTSTP is caught: the kernel's ctrl-z also means the whole group.
+        nix::sys::signal::killpg(nix::unistd::getpgrp(), nix::sys::signal::Signal::SIGSTOP)?;
+        take(self.mouse)?;
+        self.clear()
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        give_back();
+    }
+}
+
+fn take(mouse: bool) -> io::Result<()> {
+    enable_raw_mode()?;
+    TAKEN.store(true, Ordering::SeqCst);
+    let mut out = io::stdout();
+    queue!(
+        out,
+        EnterAlternateScreen,
+        EnableBracketedPaste,
+        cursor::Hide
+    )?;
+    if mouse {
+        queue!(out, EnableMouseCapture)?;
+    }
+    out.flush()
+}
+
+/// Gives the terminal back, once. A terminal that is gone takes nothing back, which is no matter.
+fn give_back() {
+    if TAKEN.swap(false, Ordering::SeqCst) {
+        let _ = execute!(
+            io::stdout(),
+            EndSynchronizedUpdate,
+            DisableMouseCapture,
+            DisableBracketedPaste,
+            LeaveAlternateScreen,
+            cursor::Show
+        );
+        let _ = disable_raw_mode();
+    }
+}
+
+/// A panic is told on the terminal as it was before.
+fn restore_before_panics_are_told() {
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let tell = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            // A panic in the terminal engine is caught there and costs the screen of one console.
+            if guarding() {
+                return;
+            }
+            give_back();
+            tell(panic);
+        }));
+    });
+}

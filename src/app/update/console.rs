@@ -1,0 +1,125 @@
+//! The console of the selected VM: focus, typing, scrolling back, what its connection tells.
+
+use std::time::Duration;
+
+use super::list;
+use crate::app::action::{Action, Context};
+use crate::app::effect::{Effect, Typed};
+use crate::app::journal::Level;
+use crate::app::message::SessionEvent;
+use crate::app::state::{Focus, Link, Page, State};
+use crate::console::keys::Key;
+
+/// Within this time after leaving, the same key is sent to the guest.
+const SEND_WITHIN: Duration = Duration::from_secs(1);
+
+/// Gives the keys to the guest, if there is one that lives.
+pub(super) fn focus(state: &mut State, effects: &mut Vec<Effect>) {
+    let Some(row) = state.selected_row() else {
+        return;
+    };
+    let (name, phase) = (row.vm.name.clone(), row.vm.phase);
+    state.page = Page::Console;
+    state.console.left = None;
+    if phase.is_live() {
+        state.focus = Focus::Console;
+        if matches!(state.console.link, Link::Ended(_)) {
+            reconnect(state);
+        }
+    } else {
+        let key = state.keymap.shown(Context::Dashboard, Action::StartStop);
+        let text = format!("`{name}` is {phase}: `{key}` starts it");
+        state.journal.tell(state.now, Level::Note, text);
+    }
+    let _ = effects;
+}
+
+/// Forgets the connection, so that a new one is asked for.
+fn reconnect(state: &mut State) {
+    state.console.target = None;
+}
+
+/// Gives the keys back to the dashboard.
+pub(super) fn leave(state: &mut State, key: Key) {
+    state.stale = true;
+    state.focus = Focus::Dashboard;
+    state.console.left = Some((key, state.now.mono));
+}
+
+/// A key that means nothing on the dashboard: the leave key once more, soon, goes to the guest.
+pub(super) fn leave_again(state: &mut State, key: Key, effects: &mut Vec<Effect>) {
+    let Some((left_by, at)) = state.console.left.take() else {
+        return;
+    };
+    let soon = state.now.mono.saturating_sub(at) <= SEND_WITHIN;
+    if left_by == key && soon && state.page == Page::Console {
+        state.focus = Focus::Console;
+        effects.push(Effect::Type(Typed::Key(key)));
+    }
+}
+
+/// Something is typed on the console. Typing goes back to where the guest writes.
+pub(super) fn typed(state: &mut State, typed: Typed, effects: &mut Vec<Effect>) {
+    if state.console.offset > 0 {
+        state.console.offset = 0;
+        state.console.new_lines = 0;
+        state.stale = true;
+    }
+    effects.push(Effect::Type(typed));
+}
+
+/// Scrolls back by so many lines, or forward.
+pub(super) fn scroll(state: &mut State, lines: isize) {
+    state.stale = true;
+    let console = &mut state.console;
+    console.offset = console
+        .offset
+        .saturating_add_signed(lines)
+        .min(console.screen.scrollback);
+    if console.offset == 0 {
+        console.new_lines = 0;
+    }
+}
+
+/// What the connection tells; the words of an older one are of no interest.
+pub(super) fn session(state: &mut State, id: u64, event: SessionEvent, effects: &mut Vec<Effect>) {
+    if id != state.console.session {
+        return;
+    }
+    match event {
+        SessionEvent::Live => state.console.link = Link::Live,
+        SessionEvent::LastScreen(true) => state.console.link = Link::LastScreen,
+        SessionEvent::LastScreen(false) => state.console.link = Link::NoScreen,
+        SessionEvent::Gap(missing) => {
+            state.console.missing = state.console.missing.saturating_add(missing);
+        }
+        SessionEvent::Boot(phase, offset_us) => {
+            let target = state
+                .console
+                .target
+                .as_ref()
+                .map(|target| target.name.clone());
+            if let Some(row) = target.and_then(|name| state.row_mut(&name))
+                && let Some(boot) = &mut row.vm.state.boot
+            {
+                boot.phases.stamp(phase, offset_us);
+            }
+        }
+        SessionEvent::Phase => {
+            if let Some(target) = &state.console.target {
+                effects.push(Effect::Reload(target.name.clone()));
+            }
+        }
+        SessionEvent::NotTaken => {
+            let text = "the guest does not read its serial line: what you typed was not taken";
+            state.journal.tell(state.now, Level::Failed, text);
+        }
+        SessionEvent::Ended(why) => {
+            state.console.link = Link::Ended(why);
+            if let Some(target) = &state.console.target {
+                effects.push(Effect::Reload(target.name.clone()));
+            }
+        }
+    }
+    list::settle(state);
+}

@@ -1,0 +1,162 @@
+//! The logic: what a message makes of the state, and what the world must do then.
+//!
+//! Pure: no file, no clock, no task. Everything that is wanted of the world as long as something
+//! is seen (a console, samples, the log) is worked out after each message by [`wanted`].
+
+mod actions;
+
+mod console;
+mod fleet;
+mod form;
+mod list;
+mod mouse;
+mod wanted;
+
+pub use actions::start_or_stop;
+
+use super::action::Context;
+use super::effect::{Effect, Typed};
+use super::message::Message;
+use super::now::Now;
+use super::state::{Modal, State};
+use crate::console::keys::{Key, KeyCode};
+use crate::doctor::Progress;
+
+/// Takes a message in.
+pub fn update(state: &mut State, now: Now, message: Message) -> Vec<Effect> {
+    state.now = now;
+    let mut effects = Vec::new();
+    // What a typed key does on the screen is the guest's to say: until it does nothing changed.
+    let quiet = state.context() == Context::Console
+        && matches!(message, Message::Key(_) | Message::Paste(_));
+    if !quiet {
+        state.stale = true;
+    }
+    match message {
+        Message::Key(key) => on_key(state, key, &mut effects),
+        Message::Paste(text) => on_paste(state, &text, &mut effects),
+        Message::Mouse(mouse) => mouse::update(state, mouse, &mut effects),
+        Message::Resize(columns, rows) => state.size = (columns, rows),
+        Message::Vms(vms) => fleet::all(state, vms),
+        Message::Vm(name, vm) => fleet::one(state, &name, vm.map(|vm| *vm)),
+        Message::Boots(name, boots) => {
+            if let Some(row) = state.row_mut(&name) {
+                row.boots = Some(boots);
+            }
+        }
+        Message::Samples(samples) => fleet::samples(state, samples),
+        Message::Doctor(progress) => on_doctor(state, progress),
+        Message::Operated {
+            name,
+            operation,
+            result,
+        } => fleet::operated(state, &name, operation, result.map(|vm| *vm)),
+        Message::Offered { name, images } => form::offered(state, name, images),
+        Message::Checked {
+            generation,
+            objections,
+        } => form::checked(state, generation, objections),
+        Message::Created(result) => form::created(state, result, &mut effects),
+        Message::Session(id, event) => console::session(state, id, event, &mut effects),
+        Message::Log(name, lines) => {
+            if state.selected.as_ref() == Some(&name) {
+                state.log = lines.into();
+            }
+        }
+        Message::Notice(failure) => state.journal.fail(now, &failure),
+        Message::Wake => {}
+        Message::Terminate => effects.push(Effect::Quit),
+    }
+    list::settle(state);
+    wanted::reconcile(state, &mut effects);
+    effects
+}
+
+fn on_key(state: &mut State, key: Key, effects: &mut Vec<Effect>) {
+    let context = state.context();
+    if let Some(action) = state.keymap.action(context, key) {
+        return actions::perform(state, action, key, effects);
+    }
+    match context {
+        Context::Console => console::typed(state, Typed::Key(key), effects),
+        Context::Dashboard => console::leave_again(state, key, effects),
+        Context::Form => form::typed(state, key, effects),
+        Context::Filter => on_filter_key(state, key),
+        Context::Panel | Context::Doctor | Context::Confirm => {}
+    }
+}
+
+fn on_filter_key(state: &mut State, key: Key) {
+    const LONGEST: usize = 63;
+    match key.code {
+        KeyCode::Backspace => {
+            state.filter.pop();
+        }
+        KeyCode::Char('u') if key.ctrl => state.filter.clear(),
+        KeyCode::Char(character) if !key.ctrl && !key.alt && state.filter.len() < LONGEST => {
+            state.filter.extend(character.to_lowercase());
+        }
+        _ => {}
+    }
+}
+
+fn on_paste(state: &mut State, text: &str, effects: &mut Vec<Effect>) {
+    match state.context() {
+        Context::Console => console::typed(state, Typed::Paste(text.to_owned()), effects),
+        Context::Form => form::pasted(state, text, effects),
+        Context::Filter => {
+            for character in text.chars().filter(|c| !c.is_control()) {
+                let key = Key {
+                    code: KeyCode::Char(character),
+                    ctrl: false,
+                    alt: false,
+                    shift: false,
+                };
+                on_filter_key(state, key);
+            }
+        }
+        // Pasted text is no sequence of commands.
+        Context::Dashboard | Context::Panel | Context::Doctor | Context::Confirm => {}
+    }
+}
+
+fn on_doctor(state: &mut State, progress: Progress) {
+    let doctor = &mut state.doctor;
+    match progress {
+        Progress::Planned(names) => {
+            doctor.planned = names;
+            doctor.found.clear();
+            doctor.report = None;
+        }
+        Progress::Found(finding) => {
+            doctor.found.retain(|known| known.name != finding.name);
+            doctor.found.push(finding);
+        }
+        Progress::Done(report) => {
+            doctor.planned = report.checks.iter().map(|f| f.name.clone()).collect();
+            doctor.found.clone_from(&report.checks);
+            doctor.report = Some(report);
+            doctor.is_running = false;
+        }
+    }
+}
+
+/// Opens the doctor's panel, and has the host examined unless that was done or is under way.
+pub(super) fn open_doctor(state: &mut State, effects: &mut Vec<Effect>) {
+    state.modals.push(Modal::Doctor { scroll: 0 });
+    if state.doctor.report.is_none() {
+        examine(state, effects);
+    }
+}
+
+/// Has the host examined unless that is under way.
+pub(super) fn examine(state: &mut State, effects: &mut Vec<Effect>) {
+    if !state.doctor.is_running {
+        state.doctor.is_running = true;
+        effects.push(Effect::Examine);
+    }
+}
+
+#[cfg(test)]
+#[path = "../update_tests.rs"]
+mod tests;

@@ -1,0 +1,125 @@
+//! What is wanted of the world as long as something is seen: a connection, samples, the log, the
+//! boots. Worked out from the state after each message; the world hears only of changes.
+
+use crate::app::effect::{Effect, OpenSession, SampleTarget, SessionKind, SessionTarget};
+use crate::app::state::{Console, Focus, Link, Page, State};
+
+/// Asks the world for what is now wanted and was not before, and to let go of the rest.
+pub(super) fn reconcile(state: &mut State, effects: &mut Vec<Effect>) {
+    session(state, effects);
+    samples(state, effects);
+    log(state, effects);
+    boots(state, effects);
+}
+
+fn wanted_session(state: &State) -> Option<SessionTarget> {
+    let row = state.selected_row()?;
+    let is_live = row.vm.phase.is_live();
+    let shim = row.vm.state.shim;
+    let boot = row.vm.state.boot.as_ref().map_or(0, |boot| boot.id);
+    let kind = match state.page {
+        Page::Console if is_live => SessionKind::Console(shim),
+        Page::Console => SessionKind::LastScreen(boot),
+        Page::Boot | Page::Overview if row.is_booting() => SessionKind::Events(shim),
+        _ => return None,
+    };
+    let name = row.vm.name.clone();
+    Some(SessionTarget { name, kind })
+}
+
+fn session(state: &mut State, effects: &mut Vec<Effect>) {
+    let size = state.regions().console();
+    // Where it cannot be seen it costs nothing.
+    let target = size.and_then(|_| wanted_session(state));
+    if target != state.console.target {
+        let is_console = |target: &Option<SessionTarget>| {
+            matches!(
+                target,
+                Some(SessionTarget {
+                    kind: SessionKind::Console(_),
+                    ..
+                })
+            )
+        };
+        let same_vm =
+            target.as_ref().map(|t| &t.name) == state.console.target.as_ref().map(|t| &t.name);
+        let id = state.console.session + 1;
+        state.console = Console {
+            session: id,
+            target: target.clone(),
+            link: target.as_ref().map_or(Link::None, |_| Link::Connecting),
+            size,
+            left: state.console.left,
+            ..Console::default()
+        };
+        state.held.console_size = size;
+        if !(same_vm && is_console(&target)) {
+            state.focus = Focus::Dashboard;
+        }
+        let open = target.zip(size);
+        effects.push(Effect::Session(open.map(|(target, size)| OpenSession {
+            id,
+            target,
+            size,
+        })));
+    } else if let (Some(size), Some(_)) = (size, &state.console.target)
+        && state.held.console_size != Some(size)
+    {
+        state.held.console_size = Some(size);
+        state.console.size = Some(size);
+        effects.push(Effect::ResizeConsole(size));
+    }
+    if state.page != Page::Console {
+        state.focus = Focus::Dashboard;
+    }
+}
+
+fn samples(state: &mut State, effects: &mut Vec<Effect>) {
+    let height = usize::from(state.regions().list_rows().height);
+    let seen = state.shown().skip(state.top).take(height);
+    let targets: Vec<SampleTarget> = seen
+        .chain(state.selected_row())
+        .filter(|row| row.vm.phase.is_live())
+        .filter_map(|row| {
+            Some(SampleTarget {
+                name: row.vm.name.clone(),
+                process: row.vm.state.vmm?,
+                vcpu_threads: row.vm.state.vcpu_threads.clone(),
+            })
+        })
+        .fold(Vec::new(), |mut targets, target| {
+            if !targets.contains(&target) {
+                targets.push(target);
+            }
+            targets
+        });
+    if targets != state.held.samples {
+        state.held.samples.clone_from(&targets);
+        effects.push(Effect::Sample(targets));
+    }
+}
+
+fn log(state: &mut State, effects: &mut Vec<Effect>) {
+    let wanted = state
+        .selected
+        .clone()
+        .filter(|_| state.page == Page::Log && !state.regions().too_small);
+    if wanted != state.held.log {
+        state.held.log.clone_from(&wanted);
+        effects.push(Effect::Follow(wanted));
+    }
+}
+
+/// The boots are read when they come into view, and again when another boot came.
+fn boots(state: &mut State, effects: &mut Vec<Effect>) {
+    let Some(row) = state.selected_row().filter(|_| state.page == Page::Boot) else {
+        return;
+    };
+    let boot = row.vm.state.boot.as_ref();
+    let stamp = boot.map_or(0, |boot| boot.id * 8 + boot.result as u64);
+    let wanted = Some((row.vm.name.clone(), stamp));
+    if wanted != state.held.boots {
+        effects.push(Effect::Boots(Box::new(row.vm.clone())));
+        state.held.boots = wanted;
+    }
+}

@@ -1,0 +1,60 @@
+//! `create`.
+
+use serde_json::json;
+
+use super::args::CreateArgs;
+use super::context::Context;
+use super::lifecycle;
+use super::output::{Outcome, Reply};
+use super::runtime::block_on;
+use crate::fleet::{self, Draft};
+use crate::vm::Operation;
+
+pub(super) fn run(context: &Context, args: CreateArgs) -> Outcome {
+    let (start, wait) = (args.start || args.wait.wait, args.wait.wait);
+    let timeout = Context::ready_timeout(args.wait.timeout);
+    let fleet = &context.fleet;
+    let name = fleet.create(&draft(args, context.backend.clone()))?;
+    let booted = if start {
+        block_on(async {
+            let name = name.as_str();
+            let vm = fleet.operate(name, Operation::Start, false, None).await?;
+            if wait {
+                return lifecycle::wait(fleet, name, timeout).await;
+            }
+            Ok(vm)
+        })
+    } else {
+        fleet.store.find(name.as_str()).map_err(Into::into)
+    };
+    // It was made: its name is the answer even when its start failed.
+    let row = match &booted {
+        Ok(vm) => fleet::row(vm),
+        Err(failure) => lifecycle::row_of_failure(fleet, name.as_str(), failure),
+    };
+    let mut reply = Reply::new(format!("{name}\n"), json!({ "name": name, "vms": [row] }))?;
+    reply.failure = booted.err();
+    Ok(reply)
+}
+
+fn draft(args: CreateArgs, backend: Option<String>) -> Draft {
+    Draft {
+        name: args.name,
+        backend,
+        image: args.image,
+        vcpu_count: args.cpus,
+        mem_size_mib: args.memory,
+        disk_mode: args.disk_mode,
+        disk_size_mib: args.disk_size,
+        network: args.network,
+        cpu_model: args.cpu_model,
+        accel: args.accel,
+        arch: args.arch,
+        publish: args.publish,
+        kernel: args.kernel,
+        initrd: args.initrd,
+        rootfs: args.rootfs,
+        boot_args: args.boot_args,
+        ready_pattern: args.ready_pattern,
+    }
+}

@@ -1,0 +1,117 @@
+//! `logs`.
+
+use std::io;
+
+use serde_json::json;
+
+use super::args::LogsArgs;
+use super::context::Context;
+use super::output::{self, Outcome, Reply};
+use super::runtime::block_on;
+use super::serial::{Piece, Serial, boot_range, read_log};
+use crate::console::Stripper;
+use crate::fault::{Code, Failure};
+use crate::shim::protocol::ReplayFrom;
+
+pub(super) fn run(context: &Context, args: &LogsArgs) -> Outcome {
+    let vm = context.fleet.store.find(&args.name)?;
+    let (from, to) = match args.boot {
+        Some(id) => boot_range(&context.fleet, &vm, id)?,
+        None => (0, None),
+    };
+    if args.follow && context.json {
+        return Err(Failure::new(
+            Code::UsageError,
+            "`logs --follow` has no end, hence no JSON",
+        )
+        .with_hint("leave out `--follow` or `--json`"));
+    }
+    // A boot that another one followed is over: there is nothing to follow.
+    if args.follow && to.is_none() && vm.phase.is_live() {
+        return block_on(follow(context, args, from));
+    }
+    let bytes = read_log(&context.fleet.store.paths(&vm.name), from, to)?;
+    let mut text = String::new();
+    Stripper::default().push(&bytes, &mut text);
+    let text = with_newline(last_lines(&text, args.tail));
+    Reply::new(text.clone(), json!({ "name": vm.name, "text": text }))
+}
+
+/// Prints what is kept, then what comes, until the VM ends.
+async fn follow(context: &Context, args: &LogsArgs, from: u64) -> Outcome {
+    let mut serial = Serial::attach(&context.fleet, &args.name, ReplayFrom::Offset(from)).await?;
+    let mut stripper = Stripper::default();
+    // With `--tail` the replay is gathered, because only its end counts.
+    let mut gathered = args.tail.map(|_| String::new());
+    loop {
+        let mut text = String::new();
+        match serial.next().await? {
+            Piece::Output(bytes) => stripper.push(&bytes, &mut text),
+            Piece::Gap(missing) => output::note(&format!("{missing} bytes were left out")),
+            Piece::Live => {
+                if let Some(replay) = gathered.take() {
+                    last_lines(&replay, args.tail).clone_into(&mut text);
+                }
+            }
+            Piece::Ended(exit) => {
+                if let Some(exit) = exit {
+                    output::progress(&format!("{} ended: {}", args.name, exit.summary()));
+                }
+                return Ok(Reply::default());
+            }
+        }
+        match &mut gathered {
+            Some(replay) => replay.push_str(&text),
+            None => match output::print(&text) {
+                Ok(()) => {}
+                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+                    return Ok(Reply::default());
+                }
+                Err(error) => {
+                    let message = format!("could not write to stdout: {error}");
+                    return Err(Failure::new(Code::RuntimeError, message));
+                }
+            },
+        }
+    }
+}
+
+/// The last `count` lines, all without a count.
+fn last_lines(text: &str, count: Option<usize>) -> &str {
+    let Some(count) = count else { return text };
+    if count == 0 {
+        return "";
+    }
+    let ends = text.trim_end_matches('\n').rmatch_indices('\n');
+    match ends.map(|(at, _)| at + 1).nth(count - 1) {
+        Some(begin) => &text[begin..],
+        None => text,
+    }
+}
+
+fn with_newline(text: &str) -> String {
+    match text {
+        "" => String::new(),
+        text if text.ends_with('\n') => text.to_owned(),
+        text => format!("{text}\n"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_lines_are_counted_with_and_without_a_final_newline() {
+        for text in ["a\nb\nc", "a\nb\nc\n"] {
+            let tail = |count| last_lines(text, Some(count)).trim_end();
+            assert_eq!(tail(0), "");
+            assert_eq!(tail(1), "c");
+            assert_eq!(tail(2), "b\nc");
+            assert_eq!(tail(3), "a\nb\nc");
+            assert_eq!(tail(9), "a\nb\nc");
+            assert_eq!(last_lines(text, None), text);
+        }
+        assert_eq!(last_lines("", Some(3)), "");
+    }
+}

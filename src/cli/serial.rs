@@ -1,0 +1,155 @@
+//! A VM's serial output as a client reads it: from its shim while it lives, from its log after.
+
+use crate::fault::{Code, Failure};
+use crate::fleet::Fleet;
+use crate::shim::client::{Listener, Talker};
+use crate::shim::log::Reader;
+use crate::shim::protocol::{Answer, ClientFrame, Event, ReplayFrom, Request, ServerFrame};
+use crate::vm::{Exit, Vm, VmPaths};
+
+/// Something that came over the serial line, or happened to the VM.
+#[derive(Debug)]
+pub(super) enum Piece {
+    /// Output.
+    Output(Vec<u8>),
+    /// The replay ends here.
+    Live,
+    /// So many bytes are missing, because we were too slow.
+    Gap(u64),
+    /// The VM ended; how, when its shim told.
+    Ended(Option<Exit>),
+}
+
+/// A connection that is attached to the serial line.
+pub(super) struct Serial {
+    listener: Listener,
+    talker: Talker,
+    exit: Option<Exit>,
+}
+
+/// The id of the one request that waits for an answer; others are not waited for.
+const ATTACH: u64 = 1;
+const OTHER: u64 = 2;
+
+/// The log is read in pieces of at most this many bytes.
+const CHUNK: usize = 64 * 1024;
+
+impl Serial {
+    /// Attaches to a live VM.
+    pub(super) async fn attach(
+        fleet: &Fleet,
+        name: &str,
+        from: ReplayFrom,
+    ) -> Result<Self, Failure> {
+        let (mut listener, mut talker) = fleet.connect(name).await?.split();
+        let request = Request::Attach { from };
+        talker
+            .say(ClientFrame::Request {
+                id: ATTACH,
+                request,
+            })
+            .await?;
+        // Nothing but events can come before the answer.
+        loop {
+            match listener.next().await? {
+                Some(ServerFrame::Answer { id: ATTACH, result }) => {
+                    return match result? {
+                        Answer::Attached { .. } => Ok(Self {
+                            listener,
+                            talker,
+                            exit: None,
+                        }),
+                        other => Err(Failure::new(
+                            Code::RuntimeError,
+                            format!("the shim of `{name}` answered an attach with {other:?}"),
+                        )),
+                    };
+                }
+                Some(_) => {}
+                None => {
+                    return Err(Failure::new(
+                        Code::NotRunning,
+                        format!("VM `{name}` ended while we attached to it"),
+                    ));
+                }
+            }
+        }
+    }
+
+    /// What comes next; cancel-safe.
+    pub(super) async fn next(&mut self) -> Result<Piece, Failure> {
+        loop {
+            match self.listener.next().await? {
+                Some(ServerFrame::Output { bytes, .. }) => {
+                    return Ok(Piece::Output(bytes));
+                }
+                Some(ServerFrame::Live { .. }) => return Ok(Piece::Live),
+                Some(ServerFrame::Gap { missing, .. }) => return Ok(Piece::Gap(missing)),
+                // Not the end yet: a restart goes on under the same shim, which hangs up at the end.
+                Some(ServerFrame::Event(Event::Phase { exit, .. })) => self.exit = exit,
+                Some(_) => {}
+                None => return Ok(Piece::Ended(self.exit.take())),
+            }
+        }
+    }
+
+    /// Types bytes.
+    pub(super) async fn type_bytes(&mut self, bytes: Vec<u8>) -> Result<(), Failure> {
+        Ok(self.talker.say(ClientFrame::Input(bytes)).await?)
+    }
+
+    /// Tells the size of our terminal.
+    pub(super) async fn resize(&mut self, rows: u16, columns: u16) -> Result<(), Failure> {
+        let request = Request::Resize { rows, columns };
+        Ok(self
+            .talker
+            .say(ClientFrame::Request { id: OTHER, request })
+            .await?)
+    }
+}
+
+/// The offset at which boot `id` began, and at which the next one did.
+pub(super) fn boot_range(fleet: &Fleet, vm: &Vm, id: u64) -> Result<(u64, Option<u64>), Failure> {
+    let boots = fleet.boots(vm)?;
+    let begin = boots.iter().find(|boot| boot.id == id).ok_or_else(|| {
+        let last = boots.last().map_or(0, |boot| boot.id);
+        Failure::new(Code::NotFound, format!("VM `{}` has no boot {id}", vm.name)).with_hint(
+            match last {
+                0 => "it was never started".to_owned(),
+                last => format!(
+                    "its last boot is {last}: see `smolvm-tui boots {}`",
+                    vm.name
+                ),
+            },
+        )
+    })?;
+    let later = boots.iter().filter(|boot| boot.id > id);
+    let end = later.map(|boot| boot.console_offset).min();
+    Ok((begin.console_offset, end))
+}
+
+/// The kept serial output from one offset to another, or to the end.
+pub(super) fn read_log(paths: &VmPaths, from: u64, to: Option<u64>) -> Result<Vec<u8>, Failure> {
+    let read = || -> std::io::Result<Vec<u8>> {
+        let log = Reader::open(paths)?;
+        let to = to.unwrap_or(u64::MAX);
+        let (mut at, mut kept) = (from, Vec::new());
+        while at < to
+            && let Some(chunk) = log.read(at, CHUNK)?
+            && chunk.offset < to
+        {
+            let wanted = usize::try_from(to - chunk.offset).unwrap_or(usize::MAX);
+            let got = chunk.bytes.len();
+            kept.extend_from_slice(&chunk.bytes[..wanted.min(got)]);
+            at = chunk.offset + got as u64;
+        }
+        Ok(kept)
+    };
+    read().map_err(|error| {
+        let log = paths.console_log.display();
+        Failure::new(
+            Code::RuntimeError,
+            format!("could not read `{log}`: {error}"),
+        )
+    })
+}

@@ -1,0 +1,396 @@
+//! What is acceptable in a draft: each function settles one field or says what is wrong with it.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Read};
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::{Path, PathBuf};
+
+use super::{Draft, Fleet, Objection, host};
+use crate::backends::resolve::{self, Resolved};
+use crate::fault::{Code, Failure};
+use crate::guest::{Image, ImageStore};
+use crate::vm::{Arch, BackendKind, DiskMode, NetworkMode, PortForward, VmName};
+
+/// vCPUs that a VM may have.
+const CPUS: std::ops::RangeInclusive<u32> = 1..=32;
+/// The least memory, in MiB, in which a kernel with an initramfs comes up.
+const LEAST_MEMORY_MIB: u64 = 32;
+/// Size of a VM's own layer, in MiB: up to 16 TiB, where ext4 with 4 KiB blocks ends.
+const DISK_MIB: std::ops::RangeInclusive<u64> = 1..=16 << 20;
+/// `COMMAND_LINE_SIZE` of x86 and arm64, the final zero included.
+const LONGEST_COMMAND_LINE: usize = 2048;
+
+fn invalid(message: impl Into<String>) -> Failure {
+    Failure::new(Code::InvalidInput, message)
+}
+
+impl Fleet {
+    /// Everything that is wrong with a draft, without making anything. Cheap: called as one types.
+    pub fn check(&self, draft: &Draft) -> Vec<Objection> {
+        let mut objections = Vec::new();
+        let mut hold = |field, result: Result<(), Failure>| {
+            if let Err(failure) = result {
+                objections.push(Objection { field, failure });
+            }
+        };
+        hold("name", self.check_name(draft));
+        let backend = self.backend(draft);
+        hold(
+            "network",
+            match &backend {
+                Ok(resolved) => self.check_network(draft, resolved.backend),
+                Err(_) => Ok(()),
+            },
+        );
+        hold("backend", backend.map(drop));
+        hold("cpus", self.vcpu_count(draft).map(drop));
+        hold(
+            "memory",
+            self.mem_size_mib(draft, host::memory_mib()).map(drop),
+        );
+        hold("publish", self.check_ports(draft));
+        let image = self.image(draft);
+        let arch = arch(draft, image.as_ref().ok().and_then(Option::as_ref));
+        hold(
+            "disk_size",
+            self.check_disk_size(draft, image.as_ref().ok()),
+        );
+        hold("image", image.map(drop));
+        hold(
+            "kernel",
+            kernel(draft, arch.as_ref().ok().copied()).map(drop),
+        );
+        hold("arch", arch.map(drop));
+        hold(
+            "initrd",
+            file("initial RAM file system", draft.initrd.as_deref()).map(drop),
+        );
+        hold(
+            "rootfs",
+            file("root file system", draft.rootfs.as_deref()).map(drop),
+        );
+        hold("boot_args", check_boot_args(draft.boot_args.as_deref()));
+        hold(
+            "ready_pattern",
+            check_pattern(draft.ready_pattern.as_deref()),
+        );
+        objections
+    }
+
+    fn check_name(&self, draft: &Draft) -> Result<(), Failure> {
+        let Some(name) = &draft.name else {
+            return Ok(());
+        };
+        let name: VmName = name.parse()?;
+        if self.store.paths(&name).dir.exists() {
+            return Err(crate::vm::StoreError::Exists(name).into());
+        }
+        Ok(())
+    }
+
+    /// The backend choice: argument or form, then `SMOLVM_BACKEND`, then configuration, then auto.
+    pub fn resolve_backend(&self, asked: Option<&str>) -> Result<Resolved, Failure> {
+        let environment = std::env::var("SMOLVM_BACKEND").ok();
+        let sources = [
+            ("--backend", asked),
+            ("SMOLVM_BACKEND", environment.as_deref()),
+            ("config", Some(self.config.backend.as_str())),
+        ];
+        Ok(resolve::resolve(&sources, &resolve::runnable())?)
+    }
+
+    /// The backend of a new VM: the choice, as far as this version can run it.
+    pub(super) fn backend(&self, draft: &Draft) -> Result<Resolved, Failure> {
+        let resolved = self.resolve_backend(draft.backend.as_deref())?;
+        if resolved.backend == BackendKind::Firecracker {
+            if resolved.requested == "auto" {
+                return Ok(Resolved {
+                    backend: BackendKind::Qemu,
+                    reason: "firecracker is not part of this version yet".to_owned(),
+                    ..resolved
+                });
+            }
+            return Err(Failure::new(
+                Code::MissingDependency,
+                "the backend `firecracker` is not part of this version yet",
+            )
+            .with_hint("use `--backend qemu`"));
+        }
+        Ok(resolved)
+    }
+
+    /// The number of vCPUs.
+    pub(super) fn vcpu_count(&self, draft: &Draft) -> Result<u32, Failure> {
+        let count = draft.vcpu_count.unwrap_or(self.config.vcpu_count);
+        if CPUS.contains(&count) {
+            return Ok(count);
+        }
+        let (least, most) = (CPUS.start(), CPUS.end());
+        Err(invalid(format!("a VM cannot have {count} vCPUs"))
+            .with_hint(format!("choose cpus from {least} to {most}")))
+    }
+
+    /// Memory in MiB.
+    pub(super) fn mem_size_mib(&self, draft: &Draft, host: Option<u64>) -> Result<u64, Failure> {
+        let size = draft.mem_size_mib.unwrap_or(self.config.mem_size_mib);
+        let most = host.unwrap_or(u64::MAX);
+        if (LEAST_MEMORY_MIB..=most).contains(&size) {
+            return Ok(size);
+        }
+        let message = if size < LEAST_MEMORY_MIB {
+            format!("{size} MiB of memory are too little for a VM")
+        } else {
+            format!("{size} MiB of memory are more than this host's {most} MiB")
+        };
+        Err(invalid(message).with_hint(format!("choose from {LEAST_MEMORY_MIB} to {most} MiB")))
+    }
+
+    /// What happens to the root file system.
+    pub(super) fn disk_mode(&self, draft: &Draft) -> DiskMode {
+        draft.disk_mode.unwrap_or(self.config.disk_mode)
+    }
+
+    fn check_disk_size(&self, draft: &Draft, image: Option<&Option<Image>>) -> Result<(), Failure> {
+        let Some(size) = draft.disk_size_mib else {
+            return Ok(());
+        };
+        if !DISK_MIB.contains(&size) {
+            return Err(
+                invalid(format!("a disk cannot have {size} MiB")).with_hint(format!(
+                    "choose from {} to {} MiB",
+                    DISK_MIB.start(),
+                    DISK_MIB.end()
+                )),
+            );
+        }
+        if self.disk_mode(draft) == DiskMode::Shared {
+            return Err(invalid("a shared disk is as large as the image's own")
+                .with_hint("leave the size out, or use `--disk-mode isolated`"));
+        }
+        let rootfs = draft.rootfs.as_ref();
+        let of_image = |image: &Image| image.rootfs.is_some();
+        match image {
+            Some(image) if rootfs.is_none() && !image.as_ref().is_some_and(of_image) => Err(
+                invalid("there is no disk to size: neither the image nor `--rootfs` brings one")
+                    .with_hint("leave the size out"),
+            ),
+            _ => Ok(()),
+        }
+    }
+
+    /// How a VM reaches the network.
+    pub(super) fn network(&self, draft: &Draft) -> NetworkMode {
+        draft.network.unwrap_or(self.config.network)
+    }
+
+    fn check_network(&self, draft: &Draft, backend: BackendKind) -> Result<(), Failure> {
+        match (self.network(draft), backend) {
+            (NetworkMode::Tap, BackendKind::Qemu) => Err(invalid(
+                "a TAP network with qemu is not part of this version yet",
+            )
+            .with_hint("use `--network user`")),
+            (NetworkMode::User, BackendKind::Firecracker) => {
+                Err(invalid("firecracker has no user-mode network")
+                    .with_hint("use `--backend qemu`, or `--network none`"))
+            }
+            (NetworkMode::None, _) if !draft.publish.is_empty() => {
+                Err(invalid("a VM without network cannot publish ports")
+                    .with_hint("leave `--publish` out, or use `--network user`"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn check_ports(&self, draft: &Draft) -> Result<(), Failure> {
+        if draft.publish.is_empty() {
+            return Ok(());
+        }
+        let mut owners = BTreeMap::new();
+        for vm in self.store.list()? {
+            for forward in vm.spec.iter().flat_map(|spec| &spec.publish) {
+                owners.insert(forward.host, vm.name.clone());
+            }
+        }
+        let mut seen = Vec::new();
+        for &PortForward { host, .. } in &draft.publish {
+            if seen.contains(&host) {
+                return Err(
+                    invalid(format!("port {host} of this host is published twice"))
+                        .with_hint("give each port of the guest a port of its own"),
+                );
+            }
+            seen.push(host);
+            if let Some(owner) = owners.get(&host) {
+                return Err(invalid(format!(
+                    "port {host} of this host is published by VM `{owner}`"
+                ))
+                .with_hint(format!(
+                    "choose another port, or remove that VM with `smolvm-tui rm {owner}`"
+                )));
+            }
+            check_port_free(host)?;
+        }
+        Ok(())
+    }
+
+    /// The image to boot; none when a kernel is given without one.
+    pub(super) fn image(&self, draft: &Draft) -> Result<Option<Image>, Failure> {
+        let name = match (&draft.image, &draft.kernel) {
+            (Some(name), _) => name,
+            (None, Some(_)) => return Ok(None),
+            (None, None) => &self.config.image,
+        };
+        Ok(Some(ImageStore::new(self.store.images_dir()).latest(name)?))
+    }
+}
+
+/// The architecture of the guest: as asked, else the image's, else the host's.
+pub(super) fn arch(draft: &Draft, image: Option<&Image>) -> Result<Arch, Failure> {
+    match (draft.arch, image) {
+        (Some(asked), Some(image)) if asked != image.arch && draft.kernel.is_none() => {
+            Err(invalid(format!(
+                "the image `{}` is for {}, not for {asked}",
+                image.reference.name, image.arch
+            ))
+            .with_hint("leave the architecture out, or choose another image"))
+        }
+        (Some(asked), _) => Ok(asked),
+        (None, Some(image)) => Ok(image.arch),
+        (None, None) => Arch::host().ok_or_else(|| {
+            invalid("this host's architecture is none that a guest can have")
+                .with_hint("say `--arch x86_64` or `--arch aarch64`")
+        }),
+    }
+}
+
+/// The kernel in place of the image's, absolute: it must be one.
+pub(super) fn kernel(draft: &Draft, arch: Option<Arch>) -> Result<Option<PathBuf>, Failure> {
+    let Some(path) = file("kernel", draft.kernel.as_deref())? else {
+        return Ok(None);
+    };
+    let Some(of) = kernel_arch(&path).map_err(|error| unreadable("kernel", &path, &error))? else {
+        return Err(
+            invalid(format!("`{}` is no Linux kernel", path.display())).with_hint(
+                "give an ELF `vmlinux`, a `bzImage` (often named `vmlinuz`), or arm64's `Image`",
+            ),
+        );
+    };
+    match arch {
+        Some(arch) if arch != of => Err(invalid(format!(
+            "the kernel `{}` is for {of}, not for {arch}",
+            path.display()
+        ))
+        .with_hint(format!("say `--arch {of}`, or give another kernel"))),
+        _ => Ok(Some(path)),
+    }
+}
+
+/// A file that the user named, absolute, because shims run in `/`: it must be there and readable.
+pub(super) fn file(what: &str, path: Option<&Path>) -> Result<Option<PathBuf>, Failure> {
+    let Some(path) = path else {
+        return Ok(None);
+    };
+    let check = || -> io::Result<PathBuf> {
+        // Before it is opened: opening a FIFO would wait for its other end.
+        let meta = std::fs::metadata(path)?;
+        if meta.is_dir() {
+            return Err(io::ErrorKind::IsADirectory.into());
+        }
+        if !meta.is_file() {
+            return Err(io::Error::other("it is no regular file"));
+        }
+        File::open(path)?;
+        if meta.len() == 0 {
+            return Err(io::Error::other("it is empty"));
+        }
+        std::path::absolute(path)
+    };
+    check()
+        .map(Some)
+        .map_err(|error| unreadable(what, path, &error))
+}
+
+fn unreadable(what: &str, path: &Path, error: &io::Error) -> Failure {
+    let failure = invalid(format!(
+        "could not use {what} `{}`: {error}",
+        path.display()
+    ));
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => failure.with_hint("make it readable for this user"),
+        _ => failure.with_hint("name a file that exists"),
+    }
+}
+
+/// For which architecture a kernel is, by its magic; `None` when it is no kernel that we know.
+///
+/// bzImage: `HdrS` at 0x202 (the kernel's Documentation/arch/x86/boot.rst); arm64's `Image`:
+/// `ARM\x64` at 56 (Documentation/arch/arm64/booting.rst), or its self-extracting form's `zimg` at
+/// 4 (drivers/firmware/efi/libstub/zboot-header.S); ELF: `e_machine` at 18 (elf(5)).
+fn kernel_arch(path: &Path) -> io::Result<Option<Arch>> {
+    let mut head = Vec::new();
+    File::open(path)?.take(0x206).read_to_end(&mut head)?;
+    let at = |offset: usize, magic: &[u8]| head.get(offset..offset + magic.len()) == Some(magic);
+    Ok(if at(0x202, b"HdrS") {
+        Some(Arch::X86_64)
+    } else if at(56, b"ARM\x64") || at(4, b"zimg") {
+        Some(Arch::Aarch64)
+    } else if at(0, b"\x7fELF") && at(18, &62_u16.to_le_bytes()) {
+        Some(Arch::X86_64)
+    } else if at(0, b"\x7fELF") && at(18, &183_u16.to_le_bytes()) {
+        Some(Arch::Aarch64)
+    } else {
+        None
+    })
+}
+
+fn check_port_free(port: u16) -> Result<(), Failure> {
+    match TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Err(invalid(format!(
+            "port {port} of this host needs privileges"
+        ))
+        .with_hint("choose a port from 1024 on")),
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => Err(invalid(format!(
+            "port {port} of this host is taken already"
+        ))
+        .with_hint("choose another port")),
+        Err(error) => Err(invalid(format!(
+            "cannot use port {port} of this host: {error}"
+        ))),
+    }
+}
+
+fn check_boot_args(boot_args: Option<&str>) -> Result<(), Failure> {
+    let Some(text) = boot_args else {
+        return Ok(());
+    };
+    if let Some(control) = text.chars().find(|c| c.is_control()) {
+        return Err(
+            invalid(format!("the kernel's command line contains {control:?}"))
+                .with_hint("separate arguments with spaces"),
+        );
+    }
+    if text.len() >= LONGEST_COMMAND_LINE {
+        return Err(invalid(format!(
+            "the kernel's command line has {} bytes, at most {} are kept by a kernel",
+            text.len(),
+            LONGEST_COMMAND_LINE - 1
+        )));
+    }
+    Ok(())
+}
+
+fn check_pattern(pattern: Option<&str>) -> Result<(), Failure> {
+    match pattern.map(regex::Regex::new) {
+        Some(Err(error)) => Err(
+            invalid("the pattern that says ready is no regular expression")
+                .with_details(error.to_string()),
+        ),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+#[path = "check_tests.rs"]
+mod tests;

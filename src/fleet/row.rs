@@ -1,0 +1,160 @@
+//! A VM as `ls`, `info` and the answers of `start`, `stop` and the like show it.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use super::{Fleet, host};
+use crate::fault::Failure;
+use crate::vm::{Accel, BackendKind, BootPhase, BootRecord, BootResult, Exit, Phase, Vm, VmSpec};
+
+/// One row of `ls --json`. What is not known or does not apply is `null`, never a guess.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct VmRow {
+    /// Its name, or what the user took for one.
+    pub name: String,
+    /// Absent only when there is no such VM.
+    pub phase: Option<Phase>,
+    /// Who runs it.
+    pub backend: Option<BackendKind>,
+    /// What executes its instructions, or last did.
+    pub accel: Option<Accel>,
+    /// The VMM's pid while it lives.
+    pub pid: Option<u32>,
+    /// vCPUs.
+    pub cpus: Option<u32>,
+    /// Memory in MiB.
+    pub mem_size_mib: Option<u64>,
+    /// CPU time over uptime, in percent of one core.
+    pub cpu_percent: Option<f64>,
+    /// Memory resident, in bytes.
+    pub rss_bytes: Option<u64>,
+    /// Milliseconds since the VMM started.
+    pub uptime_ms: Option<u64>,
+    /// Whether the guest of the boot under way said that it is ready.
+    pub ready: bool,
+    /// From *spawned* to *ready* of the last boot, when it came so far, in ms.
+    pub last_boot_ms: Option<u64>,
+    /// How it ended, when its phase says that it did.
+    pub exit: Option<Exit>,
+    /// What is wrong with it, or with what was asked of it.
+    pub error: Option<String>,
+}
+
+/// Where the files of a VM are, as `info` tells.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Paths {
+    /// The VM's directory.
+    pub dir: PathBuf,
+    /// What was asked for.
+    pub spec: PathBuf,
+    /// What became of it.
+    pub state: PathBuf,
+    /// Serial output.
+    pub console_log: PathBuf,
+    /// The VMM's own words.
+    pub vmm_log: PathBuf,
+    /// Its sockets, while it lives.
+    pub run_dir: Option<PathBuf>,
+}
+
+/// Everything known of one VM: `info --json`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct VmDetails {
+    /// The row of `ls`.
+    #[serde(flatten)]
+    pub row: VmRow,
+    /// Why that accelerator was taken, as a clause.
+    pub accel_reason: Option<String>,
+    /// The VMM's command line as it was last run; empty before the first start.
+    pub argv: Vec<String>,
+    /// Its files.
+    pub paths: Paths,
+    /// Its boots, oldest first, the one under way included.
+    pub boots: Vec<BootRecord>,
+    /// What was asked for, if that can be read.
+    pub spec: Option<VmSpec>,
+    /// The way out of `error`.
+    pub recovery: Option<String>,
+}
+
+/// The row of a VM, with figures read now.
+pub fn row(vm: &Vm) -> VmRow {
+    let spec = vm.spec.as_ref();
+    let state = &vm.state;
+    let live = vm.phase.is_live();
+    let vmm = state.vmm.filter(|_| live);
+    let figures = vmm.map(host::figures).unwrap_or_default();
+    let ready_us = state
+        .boot
+        .as_ref()
+        .and_then(|boot| boot.phases.get(BootPhase::Ready));
+    VmRow {
+        name: vm.name.to_string(),
+        phase: Some(vm.phase),
+        backend: state.backend.or(spec.map(|spec| spec.backend)),
+        accel: state.accel.or(spec.and_then(|spec| spec.accel)),
+        pid: vmm.map(|process| process.pid),
+        cpus: spec.map(|spec| spec.vcpu_count),
+        mem_size_mib: spec.map(|spec| spec.mem_size_mib),
+        cpu_percent: figures
+            .cpu_percent
+            .map(|percent| (percent * 10.0).round() / 10.0),
+        rss_bytes: figures.rss_bytes,
+        uptime_ms: figures
+            .uptime
+            .and_then(|uptime| uptime.as_millis().try_into().ok()),
+        ready: live && state.ready,
+        last_boot_ms: ready_us.map(|us| us / 1000),
+        exit: vm.exit().cloned(),
+        error: vm.problem.as_ref().map(|problem| problem.message.clone()),
+    }
+}
+
+/// Everything known of one VM.
+pub fn details(fleet: &Fleet, vm: &Vm) -> Result<VmDetails, Failure> {
+    let paths = fleet.store.paths(&vm.name);
+    Ok(VmDetails {
+        row: row(vm),
+        accel_reason: vm.state.accel_reason.clone(),
+        argv: vm.state.argv.clone(),
+        paths: Paths {
+            dir: paths.dir,
+            spec: paths.spec,
+            state: paths.state,
+            console_log: paths.console_log,
+            vmm_log: paths.vmm_log,
+            run_dir: vm.state.run_dir.clone().filter(|_| vm.phase.is_live()),
+        },
+        boots: fleet.boots(vm)?,
+        spec: vm.spec.clone(),
+        recovery: vm.problem.as_ref().and_then(|problem| problem.hint.clone()),
+    })
+}
+
+impl Fleet {
+    /// The boots of a VM, oldest first, the one that is not in the history yet included.
+    pub fn boots(&self, vm: &Vm) -> Result<Vec<BootRecord>, Failure> {
+        let last = vm.state.boot.as_ref();
+        let id = vm.spec.as_ref().map(|spec| spec.id.as_str());
+        let Some(id) = id.or(last.map(|boot| boot.vm_id.as_str())) else {
+            return Ok(Vec::new());
+        };
+        let mut boots = self.store.boots(id)?;
+        if let Some(last) = last
+            && boots.iter().all(|boot| boot.id != last.id)
+        {
+            let mut last = last.clone();
+            if !vm.phase.is_live() && last.result == BootResult::Booting {
+                // Nobody lived to write how it went: it ended before it was ready.
+                last.result = BootResult::Crashed;
+            }
+            boots.push(last);
+        }
+        Ok(boots)
+    }
+}
+
+#[cfg(test)]
+#[path = "row_tests.rs"]
+mod tests;

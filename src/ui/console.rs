@@ -1,0 +1,191 @@
+//! The serial console: the guest's cells as they are, its cursor, and what is to be said about it.
+
+use ratatui::Frame;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::{Color as TerminalColor, Modifier, Style};
+use ratatui::text::Line;
+use unicode_width::UnicodeWidthStr;
+
+use super::text::{self, clean, put, wrapped};
+use super::{Role, Theme};
+use crate::app::action::{Action, Context};
+use crate::app::state::{Focus, Link, State};
+use crate::console::{Attributes, Cell, Color};
+
+/// Draws the page.
+pub(super) fn render(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme) {
+    let Some(row) = state.selected_row().filter(|_| !area.is_empty()) else {
+        return;
+    };
+    let console = &state.console;
+    let buffer = frame.buffer_mut();
+    cells(buffer, area, state, theme);
+    let key = |action| state.keymap.shown(Context::Dashboard, action);
+    let is_blank = console
+        .screen
+        .rows
+        .iter()
+        .flatten()
+        .all(|cell| cell.text.trim().is_empty());
+    match &console.link {
+        Link::NoScreen | Link::LastScreen => {
+            let remark = row.remark().unwrap_or_else(|| row.vm.phase.to_string());
+            let key = key(Action::StartStop);
+            let text = match row.vm.exit() {
+                Some(_) => format!("■ {}: {} · `{key}` starts it", row.vm.phase, clean(&remark)),
+                None => format!("{} was never started · `{key}` starts it", row.vm.name),
+            };
+            banner(buffer, area, &text, theme.style(Role::Selection));
+        }
+        Link::Ended(why) => {
+            let why = why
+                .as_ref()
+                .map_or("the connection ended", |why| &why.message);
+            let text = format!(
+                "✖ {} · `{}` connects again",
+                clean(why),
+                key(Action::FocusConsole)
+            );
+            banner(buffer, area, &text, theme.style(Role::Failed));
+        }
+        Link::Connecting if is_blank => {
+            note(buffer, area, "connecting…", theme);
+        }
+        Link::Live if is_blank => {
+            note(
+                buffer,
+                area,
+                "The guest has not written anything yet.",
+                theme,
+            );
+        }
+        Link::None | Link::Connecting | Link::Live => {}
+    }
+    if console.missing > 0 {
+        let text = format!(" {} bytes were too much to show ", console.missing);
+        corner(buffer, area, area.y, &text, theme.style(Role::Warning));
+    }
+    if console.offset > 0 {
+        let text = format!(
+            " ↑ {} lines back · {} new · {} goes forward ",
+            console.offset,
+            console.new_lines,
+            state.keymap.shown(Context::Console, Action::ScrollbackDown)
+        );
+        corner(
+            buffer,
+            area,
+            area.bottom() - 1,
+            &text,
+            theme.style(Role::Focus),
+        );
+    }
+    if state.focus == Focus::Console
+        && state.modals.is_empty()
+        && console.offset == 0
+        && let Some(cursor) = console.screen.cursor
+        && cursor.row < area.height
+        && cursor.column < area.width
+    {
+        frame.set_cursor_position((area.x + cursor.column, area.y + cursor.row));
+    }
+}
+
+fn note(buffer: &mut Buffer, area: Rect, text: &str, theme: &Theme) {
+    put(
+        buffer,
+        area.x + 1,
+        area.y,
+        area.width.saturating_sub(1),
+        text,
+        theme.style(Role::Muted),
+    );
+}
+
+/// Something about the whole console, at its lower end.
+fn banner(buffer: &mut Buffer, area: Rect, text: &str, style: Style) {
+    let mut lines: Vec<Line<'_>> = wrapped(&format!(" {text}"), area.width, 0, style);
+    lines.truncate(3);
+    let height = u16::try_from(lines.len()).unwrap_or(1).min(area.height);
+    let place = Rect::new(area.x, area.bottom() - height, area.width, height);
+    for position in place.positions() {
+        if let Some(cell) = buffer.cell_mut(position) {
+            cell.reset();
+            cell.set_style(style);
+        }
+    }
+    text::lines(buffer, place, &lines, 0);
+}
+
+fn corner(buffer: &mut Buffer, area: Rect, y: u16, text: &str, style: Style) {
+    let width = u16::try_from(text.width())
+        .unwrap_or(u16::MAX)
+        .min(area.width);
+    put(buffer, area.right() - width, y, width, text, style);
+}
+
+fn cells(buffer: &mut Buffer, area: Rect, state: &State, theme: &Theme) {
+    let in_color = theme.has_color();
+    for (y, row) in (area.top()..area.bottom()).zip(&state.console.screen.rows) {
+        for (x, cell) in (area.left()..area.right()).zip(row) {
+            // The cell after a wide one has no text.
+            if cell.text.is_empty() {
+                continue;
+            }
+            let wide = u16::try_from(cell.text.width()).unwrap_or(1);
+            if x + wide > area.right() {
+                continue;
+            }
+            if let Some(place) = buffer.cell_mut((x, y)) {
+                let style = style(cell, in_color);
+                if cell.text != " " {
+                    place.set_symbol(&cell.text);
+                }
+                place.set_style(style);
+            }
+        }
+    }
+}
+
+fn style(cell: &Cell, in_color: bool) -> Style {
+    let mut style = Style::new();
+    if in_color {
+        style = style.fg(color(cell.foreground)).bg(color(cell.background));
+    }
+    let Attributes {
+        bold,
+        dim,
+        italic,
+        underline,
+        inverse,
+        hidden,
+        strike,
+        blink,
+    } = cell.attributes;
+    let attributes = [
+        (bold, Modifier::BOLD),
+        (dim, Modifier::DIM),
+        (italic, Modifier::ITALIC),
+        (underline, Modifier::UNDERLINED),
+        (inverse, Modifier::REVERSED),
+        (hidden, Modifier::HIDDEN),
+        (strike, Modifier::CROSSED_OUT),
+        (blink, Modifier::SLOW_BLINK),
+    ];
+    for (is_set, modifier) in attributes {
+        if is_set {
+            style = style.add_modifier(modifier);
+        }
+    }
+    style
+}
+
+/// The guest's colour; the terminal's own palette keeps the first sixteen.
+fn color(color: Color) -> TerminalColor {
+    match color {
+        Color::Default => TerminalColor::Reset,
+        Color::Indexed(index) => TerminalColor::Indexed(index),
+        Color::Rgb(red, green, blue) => TerminalColor::Rgb(red, green, blue),
+    }
+}

@@ -1,0 +1,89 @@
+//! The spec as it is on disk, and the exact command line.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::Line;
+
+use super::text::{self, clean, wrapped};
+use super::{Role, Theme};
+use crate::app::row::Row;
+use crate::app::state::State;
+
+/// Draws the page.
+pub(super) fn render(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme) {
+    let Some(row) = state.selected_row() else {
+        return;
+    };
+    let lines = page(row, area.width.saturating_sub(2), theme);
+    let inner = Rect {
+        x: area.x + 1,
+        width: area.width.saturating_sub(2),
+        ..area
+    };
+    text::lines(frame.buffer_mut(), inner, &lines, state.scroll.page);
+}
+
+fn page(row: &Row, width: u16, theme: &Theme) -> Vec<Line<'static>> {
+    let title = theme.style(Role::Title);
+    let plain = theme.style(Role::Text);
+    let mut lines = Vec::new();
+    if let Some(problem) = &row.vm.problem {
+        lines.extend(wrapped(
+            &clean(&problem.message),
+            width,
+            0,
+            theme.style(Role::Failed),
+        ));
+        if let Some(hint) = &problem.hint {
+            lines.extend(wrapped(&clean(hint), width, 0, theme.style(Role::Accent)));
+        }
+        lines.push(Line::default());
+    }
+    lines.push(Line::styled("Command line", title));
+    let argv = &row.vm.state.argv;
+    if argv.is_empty() {
+        let why = "known once the VM was started";
+        lines.push(Line::styled(why, theme.style(Role::Muted)));
+    } else {
+        lines.extend(wrapped(&command(argv), width, 0, plain));
+    }
+    lines.push(Line::default());
+    lines.push(Line::styled("Spec", title));
+    match row.vm.spec.as_ref().map(crate::vm::VmSpec::to_toml) {
+        Some(Ok(toml)) => {
+            for line in toml.lines() {
+                lines.extend(wrapped(&clean(line), width, 0, plain));
+            }
+        }
+        _ => lines.push(Line::styled("cannot be read", theme.style(Role::Failed))),
+    }
+    lines
+}
+
+/// The command line as a shell would take it.
+fn command(argv: &[String]) -> String {
+    let quoted: Vec<String> = argv
+        .iter()
+        .map(|word| {
+            let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./=,:+@%".contains(c);
+            if !word.is_empty() && word.chars().all(is_plain) {
+                word.clone()
+            } else {
+                format!("'{}'", clean(word).replace('\'', r"'\''"))
+            }
+        })
+        .collect();
+    quoted.join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_command_line_can_be_pasted_into_a_shell() {
+        let argv = ["qemu", "-append", "console=ttyS0 it's", ""].map(str::to_owned);
+        assert_eq!(
+            super::command(&argv),
+            r"qemu -append 'console=ttyS0 it'\''s' ''"
+        );
+    }
+}
