@@ -1,4 +1,4 @@
-//! Accelerators.
+//! Accelerators: what executes a guest's instructions, and why.
 
 use crate::vm::{Accel, Arch, VmSpec};
 
@@ -15,11 +15,178 @@ pub struct Chosen {
 }
 
 /// Chooses for `spec` given what the probe found; an accelerator that the spec insists on is taken
-/// even when the probe doubts it, and the reason says so.
+/// even when the probe doubts it, and the reason says so. One that cannot work at all, because it
+/// is absent, locked or made for another architecture, is an error.
 pub fn choose(spec: &VmSpec, host: Option<Arch>, kvm: &Verdict) -> Result<Chosen, BackendError> {
-    let _ = (spec, host, kvm);
+    decide(spec, host, kvm, hvf)
+}
+
+/// As [`choose`], with the look at Hypervisor.framework made only when it decides.
+fn decide(
+    spec: &VmSpec,
+    host: Option<Arch>,
+    kvm: &Verdict,
+    hvf: fn() -> Result<(), String>,
+) -> Result<Chosen, BackendError> {
+    let foreign = || {
+        (host != Some(spec.arch)).then(|| format!("the guest is {}, the host is not", spec.arch))
+    };
+    let reason = match spec.accel {
+        Some(Accel::Tcg) => "the spec says so".to_owned(),
+        Some(accel) => {
+            let doubt = match accel {
+                Accel::Hvf => hvf(),
+                _ => kvm.usable(),
+            };
+            let blocked = foreign().or_else(|| match (accel, kvm) {
+                (Accel::Kvm, Verdict::Absent | Verdict::Denied { .. } | Verdict::Occupied)
+                | (Accel::Hvf, _) => doubt.as_ref().err().cloned(),
+                _ => None,
+            });
+            if let Some(why) = blocked {
+                return Err(BackendError::Accelerator { accel, why });
+            }
+            match doubt {
+                Ok(()) => "the spec says so".to_owned(),
+                Err(doubt) => format!("the spec insists, although {doubt}"),
+            }
+        }
+        None => match foreign() {
+            Some(why) => why,
+            None if cfg!(target_os = "macos") => match hvf() {
+                Ok(()) => {
+                    return Ok(Chosen {
+                        accel: Accel::Hvf,
+                        reason: "Hypervisor.framework works here".to_owned(),
+                    });
+                }
+                Err(why) => why,
+            },
+            None => match kvm.usable() {
+                Ok(()) => {
+                    return Ok(Chosen {
+                        accel: Accel::Kvm,
+                        reason: "KVM works here".to_owned(),
+                    });
+                }
+                Err(why) => why,
+            },
+        },
+    };
     Ok(Chosen {
-        accel: Accel::Tcg,
-        reason: String::new(),
+        accel: spec.accel.unwrap_or(Accel::Tcg),
+        reason,
     })
+}
+
+/// Whether Hypervisor.framework works here: `sysctl kern.hv_support` is 1 where the processor and
+/// macOS both support it (Apple, Hypervisor framework). QEMU must be signed with the entitlement
+/// `com.apple.security.hypervisor` besides; Homebrew's is.
+#[cfg(target_os = "macos")]
+pub fn hvf() -> Result<(), String> {
+    let output = std::process::Command::new("/usr/sbin/sysctl")
+        .args(["-n", "kern.hv_support"])
+        .output()
+        .map_err(|error| format!("`sysctl kern.hv_support` failed: {error}"))?;
+    if output.stdout.trim_ascii() == b"1" {
+        Ok(())
+    } else {
+        Err("this Mac does not support Hypervisor.framework".to_owned())
+    }
+}
+
+/// Hypervisor.framework belongs to macOS.
+#[cfg(not(target_os = "macos"))]
+pub fn hvf() -> Result<(), String> {
+    Err("Hypervisor.framework belongs to macOS".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backends::sample;
+
+    const HOST: Option<Arch> = Some(Arch::X86_64);
+
+    fn emulates() -> Verdict {
+        Verdict::Emulates {
+            evidence: "pxor is refused".to_owned(),
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn kvm_is_taken_only_when_it_truly_works_and_the_reason_is_told() {
+        let denied = Verdict::Denied {
+            pending_group: false,
+        };
+        let cases = [
+            (Verdict::Works, Accel::Kvm, "KVM works here"),
+            (
+                emulates(),
+                Accel::Tcg,
+                "KVM here emulates kernel code: pxor is refused",
+            ),
+            (Verdict::Absent, Accel::Tcg, "there is no /dev/kvm"),
+            (
+                denied,
+                Accel::Tcg,
+                "/dev/kvm may not be opened by this user",
+            ),
+        ];
+        for (verdict, accel, reason) in cases {
+            let chosen = choose(&sample::spec(), HOST, &verdict).unwrap();
+            assert_eq!((chosen.accel, chosen.reason.as_str()), (accel, reason));
+        }
+    }
+
+    #[test]
+    fn a_guest_of_another_architecture_is_emulated_even_where_kvm_works() {
+        let mut spec = sample::spec();
+        spec.arch = Arch::Aarch64;
+        let chosen = choose(&spec, HOST, &Verdict::Works).unwrap();
+        assert_eq!(chosen.accel, Accel::Tcg);
+        assert_eq!(chosen.reason, "the guest is aarch64, the host is not");
+        spec.accel = Some(Accel::Kvm);
+        assert!(choose(&spec, HOST, &Verdict::Works).is_err());
+    }
+
+    #[test]
+    fn an_accelerator_that_is_insisted_on_is_taken_with_its_doubt_unless_it_is_not_there() {
+        let mut spec = sample::spec();
+        spec.accel = Some(Accel::Kvm);
+        let chosen = choose(&spec, HOST, &emulates()).unwrap();
+        assert_eq!(chosen.accel, Accel::Kvm);
+        assert!(
+            chosen.reason.starts_with("the spec insists, although"),
+            "{}",
+            chosen.reason
+        );
+        let error = choose(&spec, HOST, &Verdict::Absent).unwrap_err();
+        assert!(
+            error.to_string().contains("there is no /dev/kvm"),
+            "{error}"
+        );
+        spec.accel = Some(Accel::Tcg);
+        assert_eq!(
+            choose(&spec, HOST, &Verdict::Works).unwrap().accel,
+            Accel::Tcg
+        );
+    }
+
+    #[test]
+    fn hvf_is_taken_only_where_it_works() {
+        let mut spec = sample::spec();
+        spec.accel = Some(Accel::Hvf);
+        let here = decide(&spec, HOST, &Verdict::Absent, || Ok(())).unwrap();
+        assert_eq!(here.accel, Accel::Hvf);
+        let error = decide(&spec, HOST, &Verdict::Works, || Err("no".to_owned())).unwrap_err();
+        assert!(matches!(
+            error,
+            BackendError::Accelerator {
+                accel: Accel::Hvf,
+                ..
+            }
+        ));
+    }
 }

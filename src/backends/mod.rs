@@ -14,10 +14,14 @@ use tokio::sync::mpsc;
 use crate::vm::{Accel, BootPhase, ExitReason, ProcessId, VmName, VmPaths, VmSpec};
 
 pub mod accel;
+pub mod canary;
 mod error;
 pub mod kvm;
+mod process;
 pub mod qemu;
 pub mod resolve;
+#[cfg(test)]
+mod sample;
 
 pub use error::BackendError;
 

@@ -1,9 +1,11 @@
 //! Which backend a VM gets: explicit argument, then `SMOLVM_BACKEND`, then configuration, then
 //! `auto`. The value is trimmed and lower-cased; an empty one falls through to the next source.
 
-use crate::vm::BackendKind;
+use std::path::PathBuf;
 
-use super::BackendError;
+use crate::vm::{Arch, BackendKind};
+
+use super::{BackendError, qemu};
 
 /// A choice of backend as a user can make it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +36,45 @@ pub struct Runnable {
     pub qemu: Result<(), String>,
 }
 
+impl Runnable {
+    fn of(&self, backend: BackendKind) -> &Result<(), String> {
+        match backend {
+            BackendKind::Firecracker => &self.firecracker,
+            BackendKind::Qemu => &self.qemu,
+        }
+    }
+}
+
+/// Looks at what can run on this host: some file look-ups, nothing is executed.
+pub fn runnable() -> Runnable {
+    let why = |error: BackendError| match error {
+        BackendError::Unavailable { why, .. } => why,
+        other => other.to_string(),
+    };
+    Runnable {
+        firecracker: Err("its backend is not part of this version".to_owned()),
+        qemu: Arch::host()
+            .ok_or_else(|| "this processor architecture is not supported".to_owned())
+            .and_then(|arch| qemu::program(arch).map_err(why))
+            .and_then(|_| qemu::img_program().map_err(why))
+            .map(drop),
+    }
+}
+
+/// The executable file `name` in `PATH`.
+pub fn find_program(name: &str) -> Option<PathBuf> {
+    std::env::split_paths(&std::env::var_os("PATH")?)
+        // An empty or relative entry means another place for each working directory: not for us.
+        .filter(|dir| dir.is_absolute())
+        .map(|dir| dir.join(name))
+        .find(|path| is_program(path))
+}
+
+/// Whether `path` is a file that we may execute.
+pub(super) fn is_program(path: &std::path::Path) -> bool {
+    path.is_file() && nix::unistd::access(path, nix::unistd::AccessFlags::X_OK).is_ok()
+}
+
 /// Reads one source; `Ok(None)` when it is empty.
 pub fn parse(raw: &str) -> Result<Option<Choice>, BackendError> {
     match raw.trim().to_lowercase().as_str() {
@@ -47,10 +88,162 @@ pub fn parse(raw: &str) -> Result<Option<Choice>, BackendError> {
 
 /// Resolves the choice. The sources are in order of precedence: a word for the source, as in
 /// `--backend`, `SMOLVM_BACKEND` or `config`, and its value.
+///
+/// A backend that is named is taken even where it cannot run: the caller says why it cannot.
 pub fn resolve(
     sources: &[(&str, Option<&str>)],
     runnable: &Runnable,
 ) -> Result<Resolved, BackendError> {
-    let _ = (sources, runnable);
-    Err(BackendError::Unsupported(String::new()))
+    for &(source, value) in sources {
+        match parse(value.unwrap_or_default())? {
+            None => {}
+            Some(Choice::Auto) => return Ok(automatic(runnable)),
+            Some(Choice::Named(backend)) => {
+                return Ok(Resolved {
+                    requested: backend.to_string(),
+                    backend,
+                    reason: format!("{source} says so"),
+                });
+            }
+        }
+    }
+    Ok(automatic(runnable))
+}
+
+fn automatic(runnable: &Runnable) -> Resolved {
+    let (platform, default, other) = if cfg!(target_os = "macos") {
+        ("macOS", BackendKind::Qemu, BackendKind::Firecracker)
+    } else {
+        ("Linux", BackendKind::Firecracker, BackendKind::Qemu)
+    };
+    let (backend, reason) = match (runnable.of(default), runnable.of(other)) {
+        (Ok(()), _) => (default, format!("it is the default on {platform}")),
+        (Err(why), Ok(())) => (other, format!("{default} cannot run here: {why}")),
+        // Neither runs: QEMU is the one that an installation mends everywhere.
+        (Err(why), Err(_)) => (
+            BackendKind::Qemu,
+            format!("no backend can run here; {default}: {why}"),
+        ),
+    };
+    Resolved {
+        requested: "auto".to_owned(),
+        backend,
+        reason,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn host(firecracker: bool, qemu: bool) -> Runnable {
+        let runs = |yes| {
+            if yes {
+                Ok(())
+            } else {
+                Err("it is missing".to_owned())
+            }
+        };
+        Runnable {
+            firecracker: runs(firecracker),
+            qemu: runs(qemu),
+        }
+    }
+
+    #[test]
+    fn the_first_source_that_says_something_decides() {
+        use BackendKind::{Firecracker, Qemu};
+        let cases: &[(&[Option<&str>], &str, BackendKind, &str)] = &[
+            (
+                &[Some("qemu"), Some("firecracker"), None],
+                "qemu",
+                Qemu,
+                "--backend says so",
+            ),
+            (
+                &[None, Some(" QEMU \n"), Some("firecracker")],
+                "qemu",
+                Qemu,
+                "SMOLVM_BACKEND says so",
+            ),
+            (
+                &[Some(""), Some("  "), Some("qemu")],
+                "qemu",
+                Qemu,
+                "config says so",
+            ),
+            (
+                &[Some("auto"), Some("qemu"), None],
+                "auto",
+                Firecracker,
+                "it is the default on Linux",
+            ),
+            (
+                &[None, None, Some("auto")],
+                "auto",
+                Firecracker,
+                "it is the default on Linux",
+            ),
+            (
+                &[None, None, None],
+                "auto",
+                Firecracker,
+                "it is the default on Linux",
+            ),
+        ];
+        for (values, requested, backend, reason) in cases {
+            let words = ["--backend", "SMOLVM_BACKEND", "config"];
+            let sources: Vec<_> = words.into_iter().zip(values.iter().copied()).collect();
+            let resolved = resolve(&sources, &host(true, true)).unwrap();
+            assert_eq!(resolved.requested, *requested, "{values:?}");
+            if cfg!(target_os = "linux") {
+                assert_eq!(
+                    (resolved.backend, resolved.reason.as_str()),
+                    (*backend, *reason)
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn an_unknown_word_is_an_error_to_the_letter_wherever_it_stands() {
+        let error =
+            resolve(&[("--backend", Some(" FireCrackerr "))], &host(true, true)).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "Unsupported backend 'firecrackerr'. Supported values: auto, firecracker, qemu"
+        );
+        let sources = [("--backend", None), ("SMOLVM_BACKEND", Some("vz"))];
+        assert!(resolve(&sources, &host(true, true)).is_err());
+    }
+
+    #[test]
+    fn an_explicit_choice_beats_a_bad_word_in_a_later_source() {
+        let sources = [("--backend", Some("auto")), ("SMOLVM_BACKEND", Some("vz"))];
+        assert_eq!(
+            resolve(&sources, &host(true, true)).unwrap().requested,
+            "auto"
+        );
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn auto_takes_the_other_backend_where_the_default_cannot_run_and_says_why() {
+        let resolved = resolve(&[], &host(false, true)).unwrap();
+        assert_eq!(resolved.backend, BackendKind::Qemu);
+        assert_eq!(
+            resolved.reason,
+            "firecracker cannot run here: it is missing"
+        );
+        let none = resolve(&[], &host(false, false)).unwrap();
+        assert_eq!(none.backend, BackendKind::Qemu);
+    }
+
+    #[test]
+    fn a_program_is_a_file_that_may_be_executed() {
+        assert!(find_program("sh").is_some_and(|path| path.is_absolute()));
+        assert_eq!(find_program("no-such-program-here"), None);
+        assert!(!is_program(std::path::Path::new("/etc/passwd")));
+        assert!(!is_program(std::path::Path::new("/bin")));
+    }
 }

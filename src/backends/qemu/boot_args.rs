@@ -1,0 +1,116 @@
+//! The kernel's command line.
+
+use crate::backends::Launch;
+use crate::vm::{Arch, NetworkMode};
+
+/// The addresses of QEMU's user-mode network (QEMU manual, "Using the user mode network stack").
+const USER_NETWORK: &str = "smolvm.ip=10.0.2.15/24 smolvm.gw=10.0.2.2 smolvm.dns=10.0.2.3";
+
+/// The first disk in the guest.
+const DISK: &str = "/dev/vda";
+
+/// What shortens an emulated boot of a stock x86-64 kernel. Share of the time from spawn to a line
+/// printed by init (Debian's 6.1 cloud kernel, all others set, processor time, median of seven):
+///
+/// | without | takes longer by |
+/// |---|--:|
+/// | `cryptomgr.notests`: ciphers are not tested at boot | 34 % |
+/// | `noreplace-smp`: 20,000 lock prefixes are not patched out, each of which is retranslated | 16 % |
+/// | `nolapic_timer`: the local timer is not calibrated for 100 ms; the HPET serves one CPU as well | 13 % |
+///
+/// `tsc=reliable`, `no_timer_check`, `8250.nr_uarts`, `i8042.*`, `audit`, `apparmor`,
+/// `mitigations=off` and `rcupdate.rcu_expedited` made no difference that could be measured.
+const EMULATED: &[&str] = &["cryptomgr.notests", "noreplace-smp"];
+const EMULATED_ONE_CPU: &str = "nolapic_timer";
+
+/// The kernel's command line for `launch`: the spec's own words if it has any, to the letter.
+pub fn boot_args(launch: &Launch) -> String {
+    let spec = &launch.spec;
+    if let Some(args) = &spec.boot_args {
+        return args.clone();
+    }
+    let mut args = vec![
+        format!("console={}", spec.arch.serial_tty()),
+        // A panic or reboot resets the machine at once, and the reset ends the VM.
+        "panic=-1".to_owned(),
+    ];
+    if spec.arch == Arch::X86_64 {
+        // By triple fault: at once and on every machine.
+        args.push("reboot=t".to_owned());
+        if launch.accel.is_emulated() {
+            args.extend(EMULATED.iter().map(|&arg| arg.to_owned()));
+            if spec.vcpu_count == 1 {
+                args.push(EMULATED_ONE_CPU.to_owned());
+            }
+        }
+    }
+    let agent_mounts = launch.has_agent && launch.initrd.is_some();
+    if launch.rootfs.is_some() {
+        args.push(if agent_mounts {
+            format!("smolvm.root={DISK}")
+        } else {
+            format!("root={DISK} rw")
+        });
+    }
+    if launch.has_agent {
+        args.push(format!("smolvm.name={}", launch.name));
+        if spec.network != NetworkMode::None {
+            args.push(USER_NETWORK.to_owned());
+        }
+    }
+    args.join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backends::sample;
+    use crate::vm::Accel;
+    use std::path::Path;
+
+    #[test]
+    fn an_emulated_guest_with_our_agent_is_told_all_it_needs() {
+        let launch = sample::launch(Path::new("/d"));
+        assert_eq!(
+            boot_args(&launch),
+            "console=ttyS0 panic=-1 reboot=t cryptomgr.notests noreplace-smp nolapic_timer \
+             smolvm.name=web smolvm.ip=10.0.2.15/24 smolvm.gw=10.0.2.2 smolvm.dns=10.0.2.3"
+        );
+    }
+
+    #[test]
+    fn two_cpus_need_their_own_timers_and_kvm_needs_no_tricks() {
+        let mut launch = sample::launch(Path::new("/d"));
+        launch.spec.network = NetworkMode::None;
+        launch.spec.vcpu_count = 2;
+        assert!(!boot_args(&launch).contains("nolapic_timer"));
+        launch.accel = Accel::Kvm;
+        assert_eq!(
+            boot_args(&launch),
+            "console=ttyS0 panic=-1 reboot=t smolvm.name=web"
+        );
+        launch.spec.arch = Arch::Aarch64;
+        assert_eq!(
+            boot_args(&launch),
+            "console=ttyAMA0 panic=-1 smolvm.name=web"
+        );
+    }
+
+    #[test]
+    fn the_root_file_system_is_mounted_by_the_agent_or_by_the_kernel() {
+        let mut launch = sample::launch(Path::new("/d"));
+        launch.rootfs = Some("/r.ext4".into());
+        assert!(boot_args(&launch).contains(" smolvm.root=/dev/vda "));
+        launch.initrd = None;
+        assert!(boot_args(&launch).contains(" root=/dev/vda rw "));
+        launch.has_agent = false;
+        assert!(boot_args(&launch).ends_with(" root=/dev/vda rw"));
+    }
+
+    #[test]
+    fn the_specs_own_command_line_is_taken_to_the_letter() {
+        let mut launch = sample::launch(Path::new("/d"));
+        launch.spec.boot_args = Some("console=ttyS0  quiet,x ".to_owned());
+        assert_eq!(boot_args(&launch), "console=ttyS0  quiet,x ");
+    }
+}

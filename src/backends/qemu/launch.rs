@@ -1,0 +1,190 @@
+//! From a decision to a QEMU whose vCPUs are about to run.
+
+use std::fs::{self, File};
+use std::io;
+use std::net::{Ipv4Addr, TcpListener};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use super::argv::{Facts, argv};
+use super::disk::{self, Format};
+use super::machine::QemuMachine;
+use super::qmp::Connection;
+use super::sockets::{self, io_error};
+use crate::backends::process::{self, Guard, Process};
+use crate::backends::{BackendError, Launch, Launched, Machine};
+use crate::vm::{BootPhase, DiskMode};
+
+/// How long QEMU may take until it answers: 20 to 100 ms, much longer on a host that swaps.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How long a QEMU that hung up may take to end.
+const DEATH: Duration = Duration::from_secs(2);
+
+/// What the command line depends on besides the launch; looks at files, makes none.
+pub(super) fn facts(launch: &Launch) -> Result<Facts, BackendError> {
+    let disk = match (&launch.rootfs, launch.spec.disk_mode) {
+        (None, _) => None,
+        (Some(_), DiskMode::Isolated) => Some((launch.paths.disk.clone(), Format::Qcow2)),
+        (Some(rootfs), DiskMode::Shared) => Some((rootfs.clone(), Format::of(rootfs)?)),
+    };
+    Ok(Facts {
+        disk,
+        qboot: qboot(&launch.program),
+    })
+}
+
+/// `qboot.rom` where distributions put it: QEMU's data directory beside its program's.
+fn qboot(program: &Path) -> Option<PathBuf> {
+    let beside = fs::canonicalize(program)
+        .ok()
+        .and_then(|program| Some(program.parent()?.parent()?.join("share/qemu/qboot.rom")));
+    let usual = ["/usr/share/qemu/qboot.rom", "/usr/share/qemu-kvm/qboot.rom"];
+    beside
+        .into_iter()
+        .chain(usual.map(PathBuf::from))
+        .find(|path| path.is_file())
+}
+
+pub(super) async fn launch(
+    launch: &Launch,
+    stamp: &mut dyn FnMut(BootPhase),
+) -> Result<Launched<QemuMachine>, BackendError> {
+    check_ports(launch)?;
+    check_files(launch)?;
+    if let (Some(rootfs), DiskMode::Isolated) = (&launch.rootfs, launch.spec.disk_mode)
+        && !launch.paths.disk.exists()
+    {
+        disk::create_overlay(rootfs, &launch.paths.disk, launch.spec.disk_size_mib)?;
+    }
+    let argv = argv(launch, &facts(launch)?)?;
+    let (sockets, listeners) = sockets::bind(&launch.run_dir, launch.has_agent)?;
+    // QEMU makes it too, but with a mode of its own.
+    open_log(&launch.paths.gap_log, false)?;
+    let log = open_log(&launch.paths.vmm_log, true)?;
+    let copy = log
+        .try_clone()
+        .map_err(io_error("open", launch.paths.vmm_log.clone()))?;
+
+    stamp(BootPhase::Spawned);
+    let streams = [Stdio::null(), copy.into(), log.into()];
+    let spawn_error = |source| BackendError::Spawn {
+        program: launch.program.clone(),
+        source,
+    };
+    let child =
+        process::spawn(&launch.program, &argv[1..], streams, &listeners).map_err(spawn_error)?;
+    let process = Process::of_child(&child);
+    // From here on the child is killed and reaped if this future is dropped.
+    let mut guard = Guard::new(child);
+    let process = process.map_err(spawn_error)?;
+    // If QEMU dies, its ends must be the last, so that ours see it.
+    drop(listeners);
+
+    let answered = tokio::select! {
+        biased;
+        _ = process.ended() => None,
+        answered = tokio::time::timeout(PATIENCE, Connection::open(sockets.qmp)) => Some(answered),
+    };
+    let connection = match answered {
+        Some(Ok(Ok(connection))) => connection,
+        Some(Err(_)) => {
+            return Err(BackendError::TimedOut {
+                what: "QEMU's start".to_owned(),
+                after: PATIENCE,
+            });
+        }
+        // It hung up: then it is about to die, unless it is no QEMU.
+        Some(Ok(Err(error))) => {
+            if tokio::time::timeout(DEATH, process.ended()).await.is_err() {
+                return Err(error);
+            }
+            return Err(ended_early(launch, &mut guard));
+        }
+        None => return Err(ended_early(launch, &mut guard)),
+    };
+    stamp(BootPhase::VmmReady);
+    let machine = QemuMachine::new(connection.client, process.clone());
+    let vcpu_threads = machine.vcpu_threads().await?;
+    Ok(Launched {
+        machine,
+        process: process.id(),
+        argv: argv
+            .iter()
+            .map(|argument| argument.to_string_lossy().into_owned())
+            .collect(),
+        version: connection.version,
+        vcpu_threads,
+        serial: sockets.serial,
+        agent: sockets.agent,
+        exit: Box::pin(guard.keep(process)),
+        events: connection.events,
+    })
+}
+
+fn ended_early(launch: &Launch, guard: &mut Guard) -> BackendError {
+    let program = launch
+        .program
+        .file_name()
+        .map_or_else(|| "QEMU".into(), |name| name.to_string_lossy());
+    BackendError::ExitedEarly {
+        program: program.into_owned(),
+        status: guard
+            .reap()
+            .map_or_else(|| "status unknown".to_owned(), process::words),
+        words: process::last_words(&launch.paths.vmm_log),
+    }
+}
+
+/// QEMU says so too, but only after a start, and without naming the port's use.
+fn check_ports(launch: &Launch) -> Result<(), BackendError> {
+    for forward in &launch.spec.publish {
+        match TcpListener::bind((Ipv4Addr::LOCALHOST, forward.host)) {
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+                return Err(BackendError::PortTaken {
+                    port: forward.host,
+                    by: None,
+                });
+            }
+            Err(source) => {
+                let address = format!("127.0.0.1:{}", forward.host);
+                return Err(io_error("publish", address.into())(source));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Named here, a missing file is named with its use and path in every version of QEMU.
+fn check_files(launch: &Launch) -> Result<(), BackendError> {
+    let files = [
+        Some(&launch.kernel),
+        launch.initrd.as_ref(),
+        launch.rootfs.as_ref(),
+    ];
+    for path in files.into_iter().flatten() {
+        File::open(path).map_err(io_error("open", path.clone()))?;
+    }
+    Ok(())
+}
+
+fn open_log(path: &Path, anew: bool) -> Result<File, BackendError> {
+    let open = || {
+        if anew {
+            // Appending and truncating exclude each other when a file is opened.
+            match fs::remove_file(path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+        }
+        File::options()
+            .append(true)
+            .create(true)
+            .mode(0o600)
+            .open(path)
+    };
+    open().map_err(io_error("open", path.to_owned()))
+}
