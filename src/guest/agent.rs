@@ -1,7 +1,8 @@
 //! The agent's protocol over virtio-serial: one JSON object a line, either side may restart.
 //!
-//! The agent itself (`src/bin/smolvm-agent.rs`) is dependency-free apart from `nix` and keeps its
-//! own small writer of these lines; a test holds the two together.
+//! The agent itself (`src/bin/smolvm-agent/`) is dependency-free apart from `nix` and keeps its own
+//! small writer and reader of these lines, `wire.rs`; the tests here include it and hold the two
+//! together.
 
 use serde::{Deserialize, Serialize};
 
@@ -53,4 +54,99 @@ pub enum ToAgent {
         /// Columns.
         columns: u16,
     },
+}
+
+#[cfg(test)]
+#[path = "../bin/smolvm-agent/wire.rs"]
+mod wire;
+
+#[cfg(test)]
+mod tests {
+    use super::wire::{self, Request};
+    use super::*;
+
+    #[test]
+    fn the_agent_speaks_the_protocol_that_the_host_reads() {
+        assert_eq!(wire::PROTOCOL, PROTOCOL);
+        assert_eq!(wire::PORT_NAME, PORT_NAME);
+        let stages = [("init", 999_189), ("odd \"stage\"\\\u{1}é", u64::MAX)];
+        let line = wire::ready("0.1.0", stages.into_iter());
+        assert_eq!(line.find('\n'), Some(line.len() - 1), "one line");
+        let FromAgent::Ready {
+            protocol,
+            version,
+            stages: read,
+        } = serde_json::from_str(&line).unwrap()
+        else {
+            panic!("{line}")
+        };
+        assert_eq!((protocol, version.as_str()), (PROTOCOL, "0.1.0"));
+        assert_eq!(read.len(), 2);
+        assert!(
+            stages
+                .iter()
+                .all(|(stage, at)| read.get(*stage) == Some(at))
+        );
+        let none = wire::ready("0", std::iter::empty());
+        assert!(serde_json::from_str::<FromAgent>(&none).is_ok());
+    }
+
+    #[test]
+    fn the_agent_reads_every_request_that_the_host_writes_and_acknowledges_it() {
+        let requests = [
+            (ToAgent::Hello { protocol: PROTOCOL }, Request::Hello),
+            (ToAgent::PowerOff, Request::PowerOff),
+            (ToAgent::Reboot, Request::Reboot),
+            (
+                ToAgent::Resize {
+                    rows: 50,
+                    columns: u16::MAX,
+                },
+                Request::Resize {
+                    rows: 50,
+                    columns: u16::MAX,
+                },
+            ),
+        ];
+        for (said, expected) in requests {
+            let line = serde_json::to_string(&said).unwrap();
+            assert!(line.len() < wire::LONGEST_LINE);
+            assert_eq!(Request::parse(&line), Some(expected), "{line}");
+            let spaced = line.replace(':', " : ").replace(',', " , ");
+            assert_eq!(Request::parse(&spaced), Some(expected), "{spaced}");
+            let value: serde_json::Value = serde_json::from_str(&line).unwrap();
+            let FromAgent::Ack { what } = serde_json::from_str(&wire::ack(expected)).unwrap()
+            else {
+                panic!()
+            };
+            assert_eq!(value["say"], what.as_str());
+        }
+    }
+
+    #[test]
+    fn a_key_from_a_newer_host_is_ignored_and_so_is_a_line_that_makes_no_sense() {
+        let newer = r#"{"say":"resize","rows":1,"columns":2,"pixels":true,"why":"because"}"#;
+        let resize = Request::Resize {
+            rows: 1,
+            columns: 2,
+        };
+        assert_eq!(Request::parse(newer), Some(resize));
+        for line in [
+            "",
+            "{",
+            "{}",
+            "null",
+            r#"{"say":"dance"}"#,
+            r#"{"say":"resize","rows":70000,"columns":1}"#,
+            r#"{"say":"resize","rows":1}"#,
+            r#"{"say":"hello",}"#,
+            r#"{"say":"hello" "x":1}"#,
+            r#"{"say":{"hello":1}}"#,
+            r#"{"say":"hello"#,
+            r#"{"say":"hel\u006co"}"#,
+            "{\"say\":\"hello\",\"x\":\u{0}}",
+        ] {
+            assert_eq!(Request::parse(line), None, "{line}");
+        }
+    }
 }

@@ -1,0 +1,92 @@
+//! PID 1 and agent of a guest: mounts, loads the virtio modules that the devices present need,
+//! starts a shell on the serial line, and says *ready* to the host once that shell reads.
+//!
+//! The program is linked statically (`build.rs`), has no thread, and starts no process but the
+//! shell. It never ends by itself: whatever fails becomes one line on the console, and a panic
+//! becomes an emergency shell, because the death of PID 1 is the death of the guest.
+
+mod cmdline;
+mod log;
+mod modules;
+mod mounts;
+mod net;
+mod port;
+mod power;
+mod root;
+mod serve;
+mod shell;
+mod stages;
+mod wire;
+
+use std::process::{Command, ExitCode};
+
+use cmdline::Cmdline;
+use log::warn;
+use modules::{Modules, Wave};
+use serve::Agent;
+use shell::Shell;
+use stages::Stages;
+
+fn main() -> ExitCode {
+    if std::process::id() != 1 {
+        eprintln!(
+            "smolvm-agent {} is the init of a guest and runs only as its PID 1",
+            env!("CARGO_PKG_VERSION")
+        );
+        return ExitCode::from(2);
+    }
+    let ended = std::panic::catch_unwind(run);
+    let why = match ended {
+        Ok(Err(error)) => error.to_string(),
+        Ok(Ok(never)) => match never {},
+        Err(_) => "it panicked".to_owned(),
+    };
+    warn(&format!("cannot go on: {why}; here is an emergency shell"));
+    emergency_shell()
+}
+
+/// The agent's life; it returns only with an error.
+fn run() -> std::io::Result<std::convert::Infallible> {
+    let mut stages = Stages::begin();
+    mounts::mount_all();
+    stages.mark("mounts");
+    let cmdline = Cmdline::read();
+    power::take_over_ctrl_alt_del();
+    let name = cmdline.value("smolvm.name").unwrap_or("smolvm");
+    net::name_host(name);
+
+    // Signals are blocked before the first child exists, and uevents are listened to before the
+    // first module can cause one, so that neither is missed.
+    let mut agent = Agent::new(&cmdline)?;
+    let mut modules = Modules::read(&cmdline);
+    modules.load(Wave::First);
+    stages.mark("modules");
+    net::bring_up(&cmdline);
+    stages.mark("network");
+
+    let mut shell = Shell::new(&cmdline);
+    if let Some(device) = cmdline.value("smolvm.root") {
+        modules.load(Wave::Rest);
+        // Does not return when the disk has an init of its own.
+        match root::enter(device) {
+            Ok(directory) => shell.live_in(directory),
+            Err(error) => warn(&format!("cannot use the root disk {device}: {error}")),
+        }
+    }
+    shell.start();
+    stages.mark("shell");
+    agent.serve(shell, modules, stages)
+}
+
+/// What is left when the agent itself has failed: a shell on whatever PID 1 was given.
+fn emergency_shell() -> ExitCode {
+    loop {
+        match Command::new(shell::BUSYBOX).arg("sh").status() {
+            Ok(_) => warn("the emergency shell ended; here is another"),
+            Err(error) => {
+                warn(&format!("cannot start {}: {error}", shell::BUSYBOX));
+                std::thread::sleep(std::time::Duration::from_secs(5));
+            }
+        }
+    }
+}
