@@ -12,6 +12,8 @@
 pub mod action;
 pub mod boots;
 pub mod effect;
+#[cfg(test)]
+pub(crate) mod fixture;
 pub mod form;
 pub mod hints;
 mod input;

@@ -118,6 +118,8 @@ pub struct Doctor {
     pub found: Vec<Finding>,
     /// The whole, once it is there.
     pub report: Option<Report>,
+    /// Why it could not begin.
+    pub failure: Option<Failure>,
     /// Whether a run is under way.
     pub is_running: bool,
 }

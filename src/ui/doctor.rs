@@ -87,6 +87,8 @@ fn verdict(state: &State, theme: &Theme) -> Line<'static> {
         let text =
             format!("{glyph} This host is {words}: {failures} failed, {warnings} to know of.");
         (text, role)
+    } else if let Some(failure) = &health.failure {
+        (format!("✖ {}", clean(&failure.message)), Role::Failed)
     } else {
         ("The host was not examined.".to_owned(), Role::Muted)
     };

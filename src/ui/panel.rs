@@ -17,9 +17,10 @@ pub(super) fn open(
     title: &str,
     theme: &Theme,
 ) -> Rect {
-    // The footer stays readable: it says how to close the panel.
+    // The header stays, with the verdict on the host, and the footer, which says how to close.
     let room = Rect {
-        height: area.height.saturating_sub(1),
+        y: area.y + 1,
+        height: area.height.saturating_sub(2),
         ..area
     };
     let width = width.min(room.width);

@@ -1,1 +1,382 @@
-//! later
+//! Every screen in every state at several sizes, in two layers: what is written, and which role
+//! each cell has.
+
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+use ratatui::buffer::Buffer;
+use ratatui::style::Color;
+
+use super::{Role, Theme, render};
+use crate::app::action::Action;
+use crate::app::fixture::{boot, console_says, empty, examine, fleet, key, name, press, send};
+use crate::app::message::{Message, SessionEvent};
+use crate::app::state::State;
+use crate::fault::{Code, Failure};
+use crate::fleet::Objection;
+use crate::vm::Phase;
+
+fn draw(state: &State, theme: &Theme) -> (Buffer, Option<(u16, u16)>) {
+    let (width, height) = state.size;
+    let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
+    let mut shown = None;
+    terminal
+        .draw(|frame| render(frame, frame.area(), state, theme))
+        .unwrap();
+    if terminal.backend().cursor_visible() {
+        let at = terminal.get_cursor_position().unwrap();
+        shown = Some((at.x, at.y));
+    }
+    (terminal.backend().buffer().clone(), shown)
+}
+
+/// The screen as text, its cursor as `▒`.
+fn glyphs(state: &State) -> String {
+    let (buffer, cursor) = draw(state, &Theme::named("default", true).unwrap());
+    rows(&buffer, |x, y, symbol| {
+        if cursor == Some((x, y)) {
+            "▒".to_owned()
+        } else {
+            symbol.to_owned()
+        }
+    })
+}
+
+/// A letter for the role of each cell, `.` for none; the key is at the end.
+fn roles(state: &State) -> String {
+    let (buffer, _) = draw(state, &Theme::probe());
+    let letter = |color: Color| match color {
+        Color::Indexed(index) if index >= 100 => char::from(b'a' + (index - 100)),
+        _ => '.',
+    };
+    let mut text = rows(&buffer, |x, y, _| letter(buffer[(x, y)].fg).to_string());
+    text.push_str("\n\n");
+    for (role, letter) in Role::ALL.iter().zip('a'..) {
+        text.push_str(&format!("{letter} {}  ", role.name()));
+    }
+    text
+}
+
+fn rows(buffer: &Buffer, cell: impl Fn(u16, u16, &str) -> String) -> String {
+    let area = buffer.area;
+    let rows: Vec<String> = (0..area.height)
+        .map(|y| {
+            let row: String = (0..area.width)
+                .map(|x| cell(x, y, buffer[(x, y)].symbol()))
+                .collect();
+            row.trim_end().to_owned()
+        })
+        .collect();
+    rows.join("\n")
+}
+
+const SIZES: [(u16, u16); 5] = [(200, 50), (120, 40), (80, 24), (60, 20), (39, 9)];
+
+fn select(state: &mut State, text: &str) {
+    press(state, "home");
+    while state.selected != Some(name(text)) {
+        press(state, "down");
+    }
+}
+
+/// All screens by name.
+fn screens() -> Vec<(&'static str, fn((u16, u16)) -> State)> {
+    vec![
+        ("empty", |size| {
+            let mut state = empty(size);
+            send(&mut state, 0.0, Message::Vms(Ok(Vec::new())));
+            let images = Vec::new();
+            send(&mut state, 0.0, Message::Offered { name: None, images });
+            state
+        }),
+        ("store_failure", |size| {
+            let mut state = empty(size);
+            let failure = Failure::new(Code::RuntimeError, "could not list `/data/vms`: denied");
+            send(
+                &mut state,
+                0.0,
+                Message::Vms(Err(failure.with_hint("make it readable"))),
+            );
+            send(&mut state, 20.0, Message::Wake);
+            state
+        }),
+        ("overview", |size| {
+            let mut state = fleet(size);
+            examine(&mut state);
+            state
+        }),
+        ("overview_crashed", |size| {
+            let mut state = fleet(size);
+            select(&mut state, "db");
+            state
+        }),
+        ("overview_damaged", |size| {
+            let mut state = fleet(size);
+            select(&mut state, "zoo");
+            state
+        }),
+        ("busy", |size| {
+            let mut state = fleet(size);
+            press(&mut state, "s r");
+            state
+        }),
+        ("console", |size| {
+            let mut state = fleet(size);
+            press(&mut state, "enter");
+            console_says(
+                &mut state,
+                b"\x1b[32m[  OK  ]\x1b[0m Started\r\n\x1b]0;vi\x07\x1b[7minverse\x1b[0m\r\n\xe6\x97\xa5\xe6\x9c\xac\r\n~ # ",
+            );
+            state
+        }),
+        ("console_scrolled", |size| {
+            let mut state = fleet(size);
+            press(&mut state, "enter");
+            console_says(&mut state, b"~ # ");
+            state.console.offset = 12;
+            state.console.new_lines = 3;
+            state
+        }),
+        ("console_dead", |size| {
+            let mut state = fleet(size);
+            select(&mut state, "db");
+            press(&mut state, "2");
+            console_says(&mut state, b"Kernel panic - not syncing\r\n");
+            let session = state.console.session;
+            let event = SessionEvent::LastScreen(true);
+            send(&mut state, 2.0, Message::Session(session, event));
+            state
+        }),
+        ("console_zoomed", |size| {
+            let mut state = fleet(size);
+            press(&mut state, "2 z enter");
+            console_says(&mut state, b"~ # ls\r\nbin  dev  etc\r\n~ # ");
+            state
+        }),
+        ("boot", |size| {
+            let mut state = fleet(size);
+            press(&mut state, "3");
+            let boots = (1..=3).map(|id| boot(id, Phase::Running)).collect();
+            send(&mut state, 2.0, Message::Boots(name("web"), boots));
+            state
+        }),
+        ("boot_live", |size| {
+            let mut state = fleet(size);
+            select(&mut state, "worker");
+            press(&mut state, "3");
+            state
+        }),
+        ("log", |size| {
+            let mut state = fleet(size);
+            press(&mut state, "4");
+            let lines = (0..200).map(|n| format!("[    0.{n:06}] line {n} of the kernel"));
+            send(&mut state, 2.0, Message::Log(name("web"), lines.collect()));
+            state
+        }),
+        ("spec", |size| {
+            let mut state = fleet(size);
+            press(&mut state, "5");
+            state
+        }),
+        ("doctor_pending", |size| {
+            let mut state = fleet(size);
+            press(&mut state, "D");
+            let names = ["platform", "kvm", "qemu"].map(str::to_owned).to_vec();
+            let planned = crate::doctor::Progress::Planned(names);
+            send(&mut state, 2.0, Message::Doctor(planned));
+            state
+        }),
+        ("doctor", |size| {
+            let mut state = fleet(size);
+            press(&mut state, "D");
+            examine(&mut state);
+            state
+        }),
+        ("form", |size| {
+            let mut state = fleet(size);
+            press(&mut state, "n w e b tab tab tab tab tab tab 8");
+            let objections = vec![Objection {
+                field: "name",
+                failure: Failure::new(Code::AlreadyExists, "a VM named `web` exists already"),
+            }];
+            let message = Message::Checked {
+                generation: 4,
+                objections,
+            };
+            send(&mut state, 2.0, message);
+            let images = vec!["tiny".to_owned(), "debian".to_owned()];
+            send(&mut state, 2.0, Message::Offered { name: None, images });
+            state
+        }),
+        ("confirm", |size| {
+            let mut state = fleet(size);
+            press(&mut state, "d");
+            state
+        }),
+        ("help", |size| {
+            let mut state = fleet(size);
+            press(&mut state, "?");
+            state
+        }),
+        ("messages", |size| {
+            let mut state = fleet(size);
+            let failure = Failure::new(Code::Timeout, "could not stop `web`: the guest is silent")
+                .with_hint("`K` kills it")
+                .with_details("qemu: terminating\non signal 15");
+            send(&mut state, 3.0, Message::Notice(failure));
+            send(&mut state, 65.0, key("m"));
+            state
+        }),
+        ("toasts", |size| {
+            let mut state = fleet(size);
+            let failure = Failure::new(Code::Timeout, "could not stop `web`: the guest is silent");
+            send(
+                &mut state,
+                3.0,
+                Message::Notice(failure.with_hint("`K` kills it")),
+            );
+            send(&mut state, 4.0, key("f5"));
+            state
+        }),
+        ("filter", |size| {
+            let mut state = fleet(size);
+            press(&mut state, "/ w");
+            state
+        }),
+    ]
+}
+
+#[test]
+fn every_screen_looks_so() {
+    for (screen, make) in screens() {
+        for size in SIZES {
+            let state = make(size);
+            assert_eq!(state.size, size);
+            let (width, height) = size;
+            insta::assert_snapshot!(format!("{screen}_{width}x{height}"), glyphs(&state));
+        }
+    }
+}
+
+#[test]
+fn every_cell_has_the_role_that_its_meaning_asks_for() {
+    for (screen, make) in screens() {
+        insta::assert_snapshot!(format!("roles_{screen}"), roles(&make((100, 24))));
+    }
+}
+
+#[test]
+fn no_size_makes_any_screen_panic() {
+    let theme = Theme::named("default", true).unwrap();
+    let sizes = (1..=300)
+        .step_by(23)
+        .flat_map(|width| (1..=100).step_by(9).map(move |height| (width, height)))
+        .chain([
+            (1, 1),
+            (2, 2),
+            (40, 10),
+            (41, 11),
+            (300, 100),
+            (149, 10),
+            (150, 10),
+        ]);
+    for size in sizes {
+        for (_, make) in screens() {
+            draw(&make(size), &theme);
+        }
+    }
+}
+
+#[test]
+fn a_screen_that_shrank_before_the_state_heard_of_it_is_no_panic() {
+    let theme = Theme::named("default", true).unwrap();
+    for (_, make) in screens() {
+        let state = make((200, 50));
+        for (width, height) in [(1, 1), (40, 10), (80, 24), (120, 12)] {
+            let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
+            terminal
+                .draw(|frame| render(frame, frame.area(), &state, &theme))
+                .unwrap();
+        }
+    }
+}
+
+#[test]
+fn without_colour_not_one_cell_has_one_whatever_the_guest_writes() {
+    let theme = Theme::named("default", false).unwrap();
+    for (screen, make) in screens() {
+        let (buffer, _) = draw(&make((120, 40)), &theme);
+        for cell in buffer.content() {
+            assert_eq!((cell.fg, cell.bg), (Color::Reset, Color::Reset), "{screen}");
+        }
+    }
+}
+
+#[test]
+fn foreign_text_reaches_the_screen_without_controls() {
+    let mut state = fleet((120, 40));
+    let evil = "\x1b[2J\x07evil\u{202e}\r\n";
+    let at = state
+        .rows
+        .iter()
+        .position(|row| row.vm.name == name("db"))
+        .unwrap();
+    state.rows[at].vm.problem = Some(crate::vm::Problem {
+        message: evil.to_owned(),
+        hint: Some(evil.to_owned()),
+    });
+    select(&mut state, "db");
+    for keys in ["1", "2", "3", "4", "5"] {
+        press(&mut state, keys);
+        let text = glyphs(&state);
+        assert!(text.contains("evil"));
+        assert!(
+            !text
+                .chars()
+                .any(|c| (c.is_control() && c != '\n') || c == '\u{202e}')
+        );
+    }
+}
+
+#[test]
+fn the_help_tells_every_action_of_its_context_and_the_users_own_keys() {
+    let mut state = fleet((120, 80));
+    state
+        .config
+        .keys
+        .insert("ctrl-x".to_owned(), "kill".to_owned());
+    state.keymap = crate::app::keymap::Keymap::new(&state.config).unwrap();
+    press(&mut state, "?");
+    let text = glyphs(&state);
+    for action in Action::ALL {
+        if action.applies_in(crate::app::action::Context::Dashboard) {
+            assert!(text.contains(action.spec().summary), "{action:?}");
+        }
+    }
+    assert!(text.contains("K ctrl-x"));
+}
+
+#[test]
+fn in_the_console_the_footer_always_says_how_to_leave() {
+    for size in SIZES.into_iter().filter(|size| size.0 >= 40) {
+        let mut state = fleet(size);
+        press(&mut state, "enter");
+        let text = glyphs(&state);
+        assert!(
+            text.lines().last().unwrap().contains("ctrl-] leave"),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn the_cursor_of_the_terminal_stands_where_the_guests_does() {
+    let mut state = fleet((120, 40));
+    press(&mut state, "enter");
+    console_says(&mut state, b"~ # ");
+    let (_, cursor) = draw(&state, &Theme::probe());
+    let page = state.regions().page;
+    assert_eq!(cursor, Some((page.x + 4, page.y)));
+    press(&mut state, "ctrl-]");
+    let (_, cursor) = draw(&state, &Theme::probe());
+    assert_eq!(cursor, None);
+}

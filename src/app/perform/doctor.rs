@@ -47,7 +47,7 @@ pub(super) fn examine(fleet: Fleet, backend: Option<String>, outbox: Outbox) {
                     // Said again in case it was not: the panel must not wait for ever.
                     let _ = progress.send(Progress::Done(report));
                 }
-                Err(failure) => drop(failed.blocking_send(Message::Notice(failure))),
+                Err(failure) => drop(failed.blocking_send(Message::Unexamined(failure))),
             }
         });
     // Without threads there is no doctor, but still a dashboard.

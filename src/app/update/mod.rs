@@ -46,6 +46,10 @@ pub fn update(state: &mut State, now: Now, message: Message) -> Vec<Effect> {
         }
         Message::Samples(samples) => fleet::samples(state, samples),
         Message::Doctor(progress) => on_doctor(state, progress),
+        Message::Unexamined(failure) => {
+            state.doctor.is_running = false;
+            state.doctor.failure = Some(failure);
+        }
         Message::Operated {
             name,
             operation,
@@ -153,6 +157,7 @@ pub(super) fn open_doctor(state: &mut State, effects: &mut Vec<Effect>) {
 pub(super) fn examine(state: &mut State, effects: &mut Vec<Effect>) {
     if !state.doctor.is_running {
         state.doctor.is_running = true;
+        state.doctor.failure = None;
         effects.push(Effect::Examine);
     }
 }

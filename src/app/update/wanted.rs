@@ -41,8 +41,11 @@ fn session(state: &mut State, effects: &mut Vec<Effect>) {
                 })
             )
         };
-        let same_vm =
-            target.as_ref().map(|t| &t.name) == state.console.target.as_ref().map(|t| &t.name);
+        let other_vm = state
+            .console
+            .target
+            .as_ref()
+            .is_some_and(|old| target.as_ref().is_none_or(|new| new.name != old.name));
         let id = state.console.session + 1;
         state.console = Console {
             session: id,
@@ -53,7 +56,7 @@ fn session(state: &mut State, effects: &mut Vec<Effect>) {
             ..Console::default()
         };
         state.held.console_size = size;
-        if !(same_vm && is_console(&target)) {
+        if other_vm || !is_console(&target) {
             state.focus = Focus::Dashboard;
         }
         let open = target.zip(size);

@@ -1,0 +1,289 @@
+//! A dashboard for tests: VMs in every phase, with figures and boots that are always the same.
+
+use std::time::Duration;
+
+use super::effect::Effect;
+use super::keymap::Keymap;
+use super::message::{Message, SessionEvent};
+use super::now::Now;
+use super::state::State;
+use super::update::update;
+use crate::config::Config;
+use crate::console::{Size, Terminal};
+use crate::doctor::{Finding, Progress, Report, Status, Summary};
+use crate::sampler::Sample;
+use crate::vm::{
+    Accel, Arch, BackendKind, BootPhase, BootPhases, BootRecord, BootResult, CpuModel, DiskMode,
+    Exit, ExitReason, ImageRef, NetworkMode, Phase, Problem, ProcessId, SPEC_VERSION, Versions, Vm,
+    VmName, VmSpec, VmState,
+};
+
+/// The wall clock at the start of every test.
+const START: &str = "2026-05-04T10:00:00Z";
+
+/// The moment so many seconds after the start.
+pub(crate) fn at(seconds: f64) -> Now {
+    let mono = Duration::from_secs_f64(seconds);
+    let start: jiff::Timestamp = START.parse().unwrap();
+    Now {
+        mono,
+        wall: start + mono,
+    }
+}
+
+/// The key that is written so.
+pub(crate) fn key(text: &str) -> Message {
+    Message::Key(text.parse().unwrap())
+}
+
+/// A VM's name.
+pub(crate) fn name(text: &str) -> VmName {
+    text.parse().unwrap()
+}
+
+/// A dashboard that knows of no VM yet.
+pub(crate) fn empty(size: (u16, u16)) -> State {
+    let config = Config::default();
+    let keymap = Keymap::new(&config).unwrap();
+    let mut state = State::new(config, keymap, size);
+    state.now = at(0.0);
+    state
+}
+
+/// A dashboard with a VM in each phase, `web` selected, two seconds after the start.
+pub(crate) fn fleet(size: (u16, u16)) -> State {
+    let mut state = empty(size);
+    let mut vms: Vec<Vm> = [
+        vm("api", Phase::Created),
+        vm("build-2", Phase::Stopped),
+        vm("cache", Phase::Paused),
+        vm("db", Phase::Crashed),
+        vm("queue", Phase::Stopping),
+        vm("web", Phase::Running),
+        vm("worker", Phase::Starting),
+    ]
+    .into();
+    let mut damaged = vm("zoo", Phase::Crashed);
+    damaged.spec = None;
+    damaged.problem = Some(Problem {
+        message: "`spec.toml` has version 9, this program reads up to 1".to_owned(),
+        hint: Some("use a newer smolvm-tui".to_owned()),
+    });
+    vms.push(damaged);
+    send(&mut state, 0.0, Message::Vms(Ok(vms)));
+    let offered = Message::Offered {
+        name: Some("calm-otter".to_owned()),
+        images: vec!["tiny".to_owned()],
+    };
+    send(&mut state, 0.0, offered);
+    while state.selected != Some(name("web")) {
+        send(&mut state, 0.0, key("down"));
+    }
+    for second in 0..40 {
+        let busy = f64::from(second % 10) * 9.0;
+        let sample = Sample {
+            cpu_percent: Some(busy + 3.4),
+            guest_percent: Some(busy),
+            vmm_percent: Some(3.4),
+            rss: Some(84 << 20),
+        };
+        let samples = vec![(name("web"), sample)];
+        send(&mut state, 2.0, Message::Samples(samples));
+    }
+    state
+}
+
+/// Has the dashboard take a message in, so many seconds after the start.
+pub(crate) fn send(state: &mut State, seconds: f64, message: Message) -> Vec<Effect> {
+    update(state, at(seconds), message)
+}
+
+/// Has it take in keys, one after the other, at the time that it has.
+pub(crate) fn press(state: &mut State, keys: &str) -> Vec<Effect> {
+    let now = state.now;
+    keys.split(' ')
+        .flat_map(|text| update(state, now, key(text)))
+        .collect()
+}
+
+/// A VM in that phase.
+pub(crate) fn vm(text: &str, phase: Phase) -> Vm {
+    let mut state = VmState {
+        phase,
+        ..VmState::default()
+    };
+    if phase != Phase::Created {
+        state.backend = Some(BackendKind::Qemu);
+        state.accel = Some(Accel::Tcg);
+        state.accel_reason = Some("KVM here emulates kernel code".to_owned());
+        state.boot = Some(boot(3, phase));
+        state.argv = argv(text);
+    }
+    if phase.is_live() {
+        state.vmm = Some(process(4242));
+        state.shim = Some(process(4241));
+        state.ready = phase != Phase::Starting;
+        state.vcpu_threads = vec![4243];
+    } else if phase != Phase::Created {
+        let (reason, signal) = match phase {
+            Phase::Crashed => (ExitReason::Signal, Some(9)),
+            _ => (ExitReason::GuestShutdown, None),
+        };
+        state.exit = Some(Exit {
+            reason,
+            code: None,
+            signal,
+            at: Some(START.parse().unwrap()),
+            detail: None,
+        });
+    }
+    if phase == Phase::Stopping {
+        state.activity = Some("waiting for the guest to power off".to_owned());
+    }
+    Vm {
+        name: name(text),
+        spec: Some(spec()),
+        state,
+        phase,
+        has_shim: phase.is_live(),
+        problem: None,
+    }
+}
+
+fn process(pid: u32) -> ProcessId {
+    ProcessId {
+        pid,
+        start_time: 77,
+    }
+}
+
+fn argv(name: &str) -> Vec<String> {
+    let words =
+        "/usr/bin/qemu-system-x86_64 -nodefaults -machine q35,accel=tcg -m 256 -smp 1 -append";
+    let mut argv: Vec<String> = words.split(' ').map(str::to_owned).collect();
+    argv.push(format!("console=ttyS0 reboot=t smolvm.name={name}"));
+    argv
+}
+
+fn spec() -> VmSpec {
+    VmSpec {
+        version: SPEC_VERSION,
+        id: "0a1b2c3d".to_owned(),
+        created_at: START.parse().unwrap(),
+        backend: BackendKind::Qemu,
+        accel: None,
+        arch: Arch::X86_64,
+        vcpu_count: 1,
+        mem_size_mib: 256,
+        cpu_model: CpuModel::Fast,
+        image: Some(ImageRef {
+            name: "tiny".to_owned(),
+            digest: "9f86d081884c7d659a2feaa0c55ad015".to_owned(),
+        }),
+        kernel: None,
+        initrd: None,
+        rootfs: None,
+        boot_args: None,
+        disk_mode: DiskMode::Isolated,
+        disk_size_mib: None,
+        network: NetworkMode::User,
+        publish: vec!["8080:80".parse().unwrap()],
+        ready_pattern: None,
+    }
+}
+
+/// The boot with that number; of a VM that starts it came as far as the kernel.
+pub(crate) fn boot(id: u64, phase: Phase) -> BootRecord {
+    let mut phases = BootPhases::default();
+    let offsets = [0, 61_200, 65_900, 154_000, 213_000, 640_000, 812_000];
+    let came = if phase == Phase::Starting { 5 } else { 7 };
+    for (milestone, offset) in BootPhase::ALL.into_iter().zip(offsets).take(came) {
+        phases.stamp(milestone, offset + offset * (id % 3) / 10);
+    }
+    BootRecord {
+        id,
+        vm: name("web"),
+        vm_id: "0a1b2c3d".to_owned(),
+        at: START.parse().unwrap(),
+        backend: BackendKind::Qemu,
+        accel: Accel::Tcg,
+        result: match phase {
+            Phase::Starting => BootResult::Booting,
+            _ => BootResult::Ready,
+        },
+        phases,
+        image: None,
+        boot_args: "console=ttyS0".to_owned(),
+        cpus: 1,
+        mem_size_mib: 256,
+        console_offset: 0,
+        versions: Versions::default(),
+    }
+}
+
+/// Fills the console of the selected VM as if its shim had sent these bytes.
+pub(crate) fn console_says(state: &mut State, bytes: &[u8]) {
+    let size = state.console.size.unwrap_or(Size::DEFAULT);
+    let mut terminal = Terminal::new(size, 100);
+    terminal.feed(bytes);
+    terminal.view(state.console.offset, &mut state.console.screen);
+    let live = Message::Session(state.console.session, SessionEvent::Live);
+    let now = state.now;
+    update(state, now, live);
+}
+
+/// What the doctor found: one of each status.
+pub(crate) fn report() -> Report {
+    let finding = |name: &str, status, detail: &str, fix: Option<&str>| Finding {
+        name: name.to_owned(),
+        status,
+        detail: detail.to_owned(),
+        fix: fix.map(str::to_owned),
+    };
+    let kvm = "/dev/kvm opens, but kernel code is interpreted: cmpxchg16b is refused; VMs run emulated, which is slower";
+    Report {
+        backend_requested: "auto".to_owned(),
+        backend_resolved: "qemu".to_owned(),
+        backend_reason: "Firecracker needs KVM".to_owned(),
+        system: "Linux".to_owned(),
+        arch: "x86_64".to_owned(),
+        checks: vec![
+            finding("platform", Status::Pass, "linux", None),
+            finding("backend", Status::Pass, "qemu", None),
+            finding(
+                "kvm",
+                Status::Warn,
+                kvm,
+                Some("enable nested virtualisation on the outer host"),
+            ),
+            finding("firecracker", Status::Skip, "not needed for qemu", None),
+            finding(
+                "qemu",
+                Status::Fail,
+                "not found",
+                Some("sudo apt-get install qemu-system-x86"),
+            ),
+        ],
+        summary: Summary {
+            failures: 1,
+            warnings: 1,
+            ok: false,
+            strict: false,
+        },
+    }
+}
+
+/// Has the doctor tell all that it found.
+pub(crate) fn examine(state: &mut State) {
+    let report = report();
+    let names = report
+        .checks
+        .iter()
+        .map(|check| check.name.clone())
+        .collect();
+    send(state, 2.0, Message::Doctor(Progress::Planned(names)));
+    for finding in report.checks.clone() {
+        send(state, 2.0, Message::Doctor(Progress::Found(finding)));
+    }
+    send(state, 2.0, Message::Doctor(Progress::Done(report)));
+}
