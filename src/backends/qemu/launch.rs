@@ -83,31 +83,34 @@ pub(super) async fn launch(
     // If QEMU dies, its ends must be the last, so that ours see it.
     drop(listeners);
 
+    let ready = async {
+        let connection = Connection::open(sockets.qmp).await?;
+        stamp(BootPhase::VmmReady);
+        let machine = QemuMachine::new(connection.client.clone(), process.clone());
+        let vcpu_threads = machine.vcpu_threads().await?;
+        Ok((connection, machine, vcpu_threads))
+    };
     let answered = tokio::select! {
         biased;
-        _ = process.ended() => None,
-        answered = tokio::time::timeout(PATIENCE, Connection::open(sockets.qmp)) => Some(answered),
+        _ = process.ended() => return Err(ended_early(launch, &mut guard)),
+        answered = tokio::time::timeout(PATIENCE, ready) => answered,
     };
-    let connection = match answered {
-        Some(Ok(Ok(connection))) => connection,
-        Some(Err(_)) => {
+    let (connection, machine, vcpu_threads) = match answered {
+        Ok(Ok(ready)) => ready,
+        // It hung up: then it is about to die, unless it is no QEMU.
+        Ok(Err(error)) => {
+            return Err(match tokio::time::timeout(DEATH, process.ended()).await {
+                Ok(_) => ended_early(launch, &mut guard),
+                Err(_) => error,
+            });
+        }
+        Err(_) => {
             return Err(BackendError::TimedOut {
                 what: "QEMU's start".to_owned(),
                 after: PATIENCE,
             });
         }
-        // It hung up: then it is about to die, unless it is no QEMU.
-        Some(Ok(Err(error))) => {
-            if tokio::time::timeout(DEATH, process.ended()).await.is_err() {
-                return Err(error);
-            }
-            return Err(ended_early(launch, &mut guard));
-        }
-        None => return Err(ended_early(launch, &mut guard)),
     };
-    stamp(BootPhase::VmmReady);
-    let machine = QemuMachine::new(connection.client, process.clone());
-    let vcpu_threads = machine.vcpu_threads().await?;
     Ok(Launched {
         machine,
         process: process.id(),
