@@ -7,7 +7,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use toml::Spanned;
 
-use super::{Config, Origin, keys};
+use super::{Config, Origin};
 use crate::backends::resolve;
 use crate::console::keys::{Key, KeyCode};
 use crate::vm::{Accel, CpuModel, DiskMode, NetworkMode};
@@ -127,7 +127,7 @@ checked! {
 
 checked! {
     /// A key with its modifiers.
-    Chord(String) = |raw: &str| keys::parse(raw).map(drop)
+    Chord(String) = |raw: &str| raw.parse::<Key>().map(drop)
 }
 
 /// The keys that leave the console.
@@ -146,7 +146,7 @@ impl<'de> Deserialize<'de> for Leave {
 
 impl Serialize for Leave {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0.iter().map(|key| keys::write(*key)))
+        serializer.collect_seq(self.0.iter().map(Key::to_string))
     }
 }
 
@@ -156,7 +156,7 @@ struct LeaveKey(Key);
 impl<'de> Deserialize<'de> for LeaveKey {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let raw = String::deserialize(deserializer)?;
-        let key = keys::parse(&raw).map_err(D::Error::custom)?;
+        let key: Key = raw.parse().map_err(D::Error::custom)?;
         if key.ctrl || key.alt || matches!(key.code, KeyCode::F(_)) {
             return Ok(Self(key));
         }

@@ -14,7 +14,6 @@ use crate::vm::{Accel, CpuModel, DiskMode, NetworkMode};
 
 mod error;
 mod file;
-mod keys;
 
 pub use error::{ConfigError, Origin};
 

@@ -9,7 +9,8 @@ use nix::unistd::{AccessFlags, Uid, access};
 
 use super::command;
 use crate::backends::kvm::{self, Verdict};
-use crate::backends::resolve::Runnable;
+use crate::backends::resolve::{self, Runnable};
+use crate::backends::{BackendError, accel, qemu};
 use crate::guest::ImageStore;
 use crate::sampler::{self, HostMemory};
 
@@ -86,10 +87,7 @@ impl Host for ThisHost {
     }
 
     fn runnable(&self) -> Runnable {
-        Runnable {
-            firecracker: Err("its backend is not part of this version".to_owned()),
-            qemu: Ok(()),
-        }
+        resolve::runnable()
     }
 
     fn kvm(&self) -> Verdict {
@@ -97,37 +95,35 @@ impl Host for ThisHost {
     }
 
     fn hvf(&self) -> Result<(), String> {
-        let support = self.run(Path::new("/usr/sbin/sysctl"), &["-n", "kern.hv_support"])?;
-        let works = support.trim() == "1";
-        works
-            .then_some(())
-            .ok_or_else(|| "this Mac does not support Hypervisor.framework".to_owned())
+        accel::hvf()
     }
 
     fn program(&self, name: &str) -> Result<PathBuf, String> {
-        let variable = match name {
-            "firecracker" => Some("FIRECRACKER_BIN"),
-            _ if name.starts_with("qemu-system-") => Some("QEMU_BIN"),
-            _ => None,
-        };
-        let named = variable.and_then(|variable| {
-            let value = std::env::var_os(variable).filter(|value| !value.is_empty())?;
-            Some((variable, PathBuf::from(value)))
-        });
-        if let Some((variable, path)) = named {
-            let why = || format!("{variable} names `{}`, which is no program", path.display());
+        if let Some(arch) = name.strip_prefix("qemu-system-") {
+            let arch = arch
+                .parse()
+                .map_err(|_| format!("QEMU is not used for {arch} here"))?;
+            return qemu::program(arch).map_err(|error| match error {
+                BackendError::Unavailable { why, .. } => why,
+                other => other.to_string(),
+            });
+        }
+        let named = std::env::var_os("FIRECRACKER_BIN")
+            .filter(|value| name == "firecracker" && !value.is_empty());
+        if let Some(path) = named.map(PathBuf::from) {
+            let why = || {
+                format!(
+                    "FIRECRACKER_BIN names `{}`, which is no program",
+                    path.display()
+                )
+            };
             return if is_program(&path) {
                 Ok(path)
             } else {
                 Err(why())
             };
         }
-        let path = std::env::var_os("PATH").unwrap_or_default();
-        std::env::split_paths(&path)
-            .filter(|directory| directory.is_absolute())
-            .map(|directory| directory.join(name))
-            .find(|path| is_program(path))
-            .ok_or_else(|| format!("`{name}` is not in PATH"))
+        resolve::find_program(name).ok_or_else(|| format!("`{name}` is not in PATH"))
     }
 
     fn run(&self, program: &Path, arguments: &[&str]) -> Result<String, String> {
