@@ -25,11 +25,11 @@
 //! | [`backends`] | what runs a VM: `Backend`, `Machine`, accelerators, QEMU | `vm`, `guest` |
 //! | [`shim`] | the per-VM owner process, its protocol, the client half | `vm`, `backends`, `console`, `guest` |
 //! | [`sampler`] | live CPU and memory of a VM from the host's side | `vm` |
-//! | [`config`] | what the user set, and what it means | `vm`, `backends` |
+//! | [`config`] | what the user set, and what it means | `vm`, `backends`, `console` |
 //! | [`doctor`] | host checks, report, fixes | `vm`, `backends`, `guest`, `config`, `console`, `sampler` |
 //! | [`fleet`] | the operations that dashboard and CLI share: create, start, stop, remove, list | all above |
 //! | [`app`] | the dashboard's logic: state, message, update, effect, event loop | all above |
-//! | [`ui`] | the dashboard's looks: pure functions of `(frame, area, &State, &Theme)` | `app::state` and plain data |
+//! | [`ui`] | the dashboard's looks: pure functions of `(frame, area, &State, &Theme)` | `app::state` and the plain data of `vm`, `console`, `doctor`, `sampler` |
 //! | [`cli`] | subcommands, with `--json` | all but `ui` |
 
 pub mod app;

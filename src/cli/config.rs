@@ -4,11 +4,10 @@ use serde_json::json;
 
 use super::context::Context;
 use super::output::{Outcome, Reply};
-use super::stand_in;
 
 pub(super) fn run(context: &Context) -> Outcome {
     let config = &context.fleet.config;
-    let text = stand_in::config_toml(config);
+    let text = config.to_toml()?;
     let values: serde_json::Value = toml::from_str(&text).unwrap_or_default();
     let file = config.file.as_ref().map(|file| file.display().to_string());
     let origin = match &file {

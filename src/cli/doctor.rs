@@ -3,9 +3,8 @@
 use super::args::DoctorArgs;
 use super::context::Context;
 use super::output::{Outcome, Reply};
-use super::stand_in;
 use crate::doctor::{self, Examination};
-use crate::fault::Code;
+use crate::fault::{Code, Failure};
 
 pub(super) fn run(context: &Context, args: &DoctorArgs) -> Outcome {
     let examination = Examination {
@@ -14,10 +13,14 @@ pub(super) fn run(context: &Context, args: &DoctorArgs) -> Outcome {
         strict: args.strict,
     };
     if args.boot {
-        return stand_in::boot_canary();
+        return Err(Failure::new(
+            Code::RuntimeError,
+            "`doctor --boot` is not part of this version yet",
+        )
+        .with_hint("boot a guest with `smolvm-tui create --wait`"));
     }
     let report = doctor::examine(&examination, None);
-    let mut reply = Reply::new(stand_in::report_text(&report), &report)?;
+    let mut reply = Reply::new(doctor::to_text(&report), &report)?;
     // Failed checks are a finding, not an error of ours: `error` stays null.
     reply.exit_code = Some(if report.summary.ok {
         0

@@ -7,9 +7,9 @@ use super::args::{Beginning, ExpectArgs};
 use super::context::Context;
 use super::output::{Outcome, Reply};
 use super::runtime::block_on;
-use super::serial::{Piece, Serial};
-use super::stand_in::{Matcher, read_log};
+use super::serial::{Piece, Serial, read_log};
 use crate::console::Stripper;
+use crate::console::expect::Matcher;
 use crate::fault::{Code, Failure};
 use crate::shim::protocol::ReplayFrom;
 use crate::vm::Vm;
@@ -93,7 +93,7 @@ fn read(
         Some(Beginning::Boot) => boot,
         Some(Beginning::Now) => u64::MAX,
     };
-    let (_, bytes) = read_log(&context.fleet.store.paths(&vm.name), from, None)?;
+    let bytes = read_log(&context.fleet.store.paths(&vm.name), from, None)?;
     Ok(search.push(&bytes).ok_or_else(|| {
         Failure::new(
             Code::NotRunning,

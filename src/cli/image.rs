@@ -5,10 +5,9 @@ use serde_json::{Value, json};
 use super::args::{ImageBuildArgs, ImageCommand, ImageImportArgs, ImageRmArgs};
 use super::context::Context;
 use super::output::{self, Outcome, Reply, or_dash};
-use super::stand_in;
 use crate::fault::Failure;
-use crate::guest::{BuildOptions, GuestError, Image, ImageStore};
-use crate::vm::ImageRef;
+use crate::guest::{BuildOptions, GuestError, Image, ImageStore, ImportSources};
+use crate::vm::{ImageRef, Vm};
 
 pub(super) fn run(context: &Context, command: ImageCommand) -> Outcome {
     let images = ImageStore::new(context.fleet.store.images_dir());
@@ -78,7 +77,7 @@ fn json_of(reference: &ImageRef, image: Result<&Image, &GuestError>) -> Value {
 
 fn made(image: &Image) -> Outcome {
     let reference = &image.reference;
-    let text = format!("{}@{}\n", reference.name, reference.digest);
+    let text = format!("{}\n", full_name(reference));
     Reply::new(text, json!({ "image": json_of(reference, Ok(image)) }))
 }
 
@@ -91,45 +90,75 @@ fn build(images: &ImageStore, args: ImageBuildArgs) -> Outcome {
         agent: args.agent,
         arch: args.arch,
     };
-    made(&images.build(&options, &mut |step| output::note(&output::inert(step)))?)
+    made(&images.build(&options, &mut step)?)
 }
 
 fn import(images: &ImageStore, args: ImageImportArgs) -> Outcome {
-    made(&stand_in::import_image(images, args)?)
+    let sources = ImportSources {
+        kernel: args.kernel,
+        initrd: args.initrd,
+        rootfs: args.rootfs,
+        arch: args.arch,
+    };
+    made(&images.import(&args.name, &sources, &mut step)?)
+}
+
+/// Tells a step on stderr: making an image takes a while.
+fn step(line: &str) {
+    output::note(&output::inert(line));
 }
 
 fn rm(context: &Context, images: &ImageStore, args: &ImageRmArgs) -> Outcome {
-    let mut in_use = Vec::new();
-    for vm in context.fleet.store.list()? {
-        in_use.extend(
+    let store = &context.fleet.store;
+    let users_of = |image: &ImageRef| {
+        let uses = |vm: &Vm| {
             vm.spec
-                .and_then(|spec| spec.image)
-                .map(|image| (image, vm.name)),
-        );
-    }
+                .as_ref()
+                .is_some_and(|spec| spec.image.as_ref() == Some(image))
+        };
+        let vms = store.list().unwrap_or_default();
+        vms.iter()
+            .filter(|vm| uses(vm))
+            .map(|vm| vm.name.to_string())
+            .collect()
+    };
     let mut removed = Vec::new();
-    let mut failure: Option<Failure> = None;
+    let mut failures = Vec::new();
     for image in &args.images {
-        match stand_in::remove_image(images, image, &in_use) {
-            Ok(references) => removed.extend(references),
-            Err(error) => failure = failure.or(Some(error)),
+        for reference in named(images, image)? {
+            match images.remove(&reference, &users_of) {
+                Ok(()) => removed.push(full_name(&reference)),
+                Err(error) => failures.push(Failure::from(error)),
+            }
         }
     }
-    let names: Vec<String> = removed
+    let text: String = removed
         .iter()
-        .map(|image| format!("{}@{}", image.name, image.digest))
+        .flat_map(|name| [name, ": removed\n"])
         .collect();
-    let text: String = names
-        .iter()
-        .flat_map(|name| {
-            [
-                name,
-                ": removed
-",
-            ]
-        })
-        .collect();
-    let mut reply = Reply::new(text, json!({ "removed": names }))?;
-    reply.failure = failure;
+    let mut reply = Reply::new(text, json!({ "removed": removed }))?;
+    let mut failures = failures.into_iter();
+    if let Some(first) = failures.next() {
+        let others: Vec<String> = failures.map(|failure| failure.message).collect();
+        reply.failure = Some(match others.as_slice() {
+            [] => first,
+            others => first.with_details(others.join("\n")),
+        });
+    }
     Ok(reply)
+}
+
+/// The images that `NAME`, or `NAME@` and the beginning of a digest, stands for.
+fn named(images: &ImageStore, text: &str) -> Result<Vec<ImageRef>, GuestError> {
+    let (name, digest) = text.split_once('@').unwrap_or((text, ""));
+    let mut references: Vec<ImageRef> = images.list().into_iter().map(|(of, _)| of).collect();
+    references.retain(|of| of.name == name && of.digest.starts_with(digest));
+    if references.is_empty() {
+        return Err(GuestError::Unknown(text.to_owned()));
+    }
+    Ok(references)
+}
+
+fn full_name(reference: &ImageRef) -> String {
+    format!("{}@{}", reference.name, reference.digest)
 }

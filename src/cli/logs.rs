@@ -8,8 +8,7 @@ use super::args::LogsArgs;
 use super::context::Context;
 use super::output::{self, Outcome, Reply};
 use super::runtime::block_on;
-use super::serial::{Piece, Serial, boot_range};
-use super::stand_in::read_log;
+use super::serial::{Piece, Serial, boot_range, read_log};
 use crate::console::Stripper;
 use crate::fault::{Code, Failure};
 use crate::shim::protocol::ReplayFrom;
@@ -31,7 +30,7 @@ pub(super) fn run(context: &Context, args: &LogsArgs) -> Outcome {
     if args.follow && to.is_none() && vm.phase.is_live() {
         return block_on(follow(context, args, from));
     }
-    let (_, bytes) = read_log(&context.fleet.store.paths(&vm.name), from, to)?;
+    let bytes = read_log(&context.fleet.store.paths(&vm.name), from, to)?;
     let mut text = String::new();
     Stripper::default().push(&bytes, &mut text);
     let text = with_newline(last_lines(&text, args.tail));

@@ -36,7 +36,6 @@ mod runtime;
 mod screen;
 mod send;
 mod serial;
-mod stand_in;
 
 /// The program: reads the arguments, runs one subcommand or the dashboard, returns the exit code.
 pub fn main() -> ExitCode {

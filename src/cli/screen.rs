@@ -75,20 +75,11 @@ fn left_behind(context: &Context, vm: &Vm) -> Result<Shot, Failure> {
     terminal.feed(&bytes);
     let mut screen = Screen::default();
     terminal.view(0, &mut screen);
-    // Written by our own shim from cells; a file that somebody changed must not reach a terminal.
-    let ansi = String::from_utf8_lossy(&bytes).into_owned();
-    Ok((None, None, text(&screen), ansi))
+    // Drawn anew from cells: what stands in a file must not reach a terminal as it is.
+    Ok((None, None, with_newline(&screen.text()), screen.ansi()))
 }
 
-/// The rows as lines, without trailing blanks and blank rows.
-fn text(screen: &Screen) -> String {
-    let rows = screen.rows.iter().map(|row| {
-        let line: String = row.iter().map(|cell| cell.text.as_str()).collect();
-        line.trim_end().to_owned()
-    });
-    with_newline(&rows.collect::<Vec<_>>().join("\n"))
-}
-
+/// Without blank lines at the end.
 fn with_newline(text: &str) -> String {
     match text.trim_end() {
         "" => String::new(),

@@ -3,8 +3,9 @@
 use crate::fault::{Code, Failure};
 use crate::fleet::Fleet;
 use crate::shim::client::{Listener, Talker};
+use crate::shim::log::Reader;
 use crate::shim::protocol::{Answer, ClientFrame, Event, ReplayFrom, Request, ServerFrame};
-use crate::vm::{Exit, Vm};
+use crate::vm::{Exit, Vm, VmPaths};
 
 /// Something that came over the serial line, or happened to the VM.
 #[derive(Debug)]
@@ -29,6 +30,9 @@ pub(super) struct Serial {
 /// The id of the one request that waits for an answer; others are not waited for.
 const ATTACH: u64 = 1;
 const OTHER: u64 = 2;
+
+/// The log is read in pieces of at most this many bytes.
+const CHUNK: usize = 64 * 1024;
 
 impl Serial {
     /// Attaches to a live VM.
@@ -122,4 +126,30 @@ pub(super) fn boot_range(fleet: &Fleet, vm: &Vm, id: u64) -> Result<(u64, Option
     let later = boots.iter().filter(|boot| boot.id > id);
     let end = later.map(|boot| boot.console_offset).min();
     Ok((begin.console_offset, end))
+}
+
+/// The kept serial output from one offset to another, or to the end.
+pub(super) fn read_log(paths: &VmPaths, from: u64, to: Option<u64>) -> Result<Vec<u8>, Failure> {
+    let read = || -> std::io::Result<Vec<u8>> {
+        let log = Reader::open(paths)?;
+        let to = to.unwrap_or(u64::MAX);
+        let (mut at, mut kept) = (from, Vec::new());
+        while at < to
+            && let Some(chunk) = log.read(at, CHUNK)?
+            && chunk.offset < to
+        {
+            let wanted = usize::try_from(to - chunk.offset).unwrap_or(usize::MAX);
+            let got = chunk.bytes.len();
+            kept.extend_from_slice(&chunk.bytes[..wanted.min(got)]);
+            at = chunk.offset + got as u64;
+        }
+        Ok(kept)
+    };
+    read().map_err(|error| {
+        let log = paths.console_log.display();
+        Failure::new(
+            Code::RuntimeError,
+            format!("could not read `{log}`: {error}"),
+        )
+    })
 }

@@ -273,6 +273,22 @@ fn a_file_that_was_named_must_be_readable_text() {
 }
 
 #[test]
+fn the_default_file_may_be_missing_but_not_broken() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("config.toml");
+    let load = || Config::load_from(None, Some(file.clone()));
+    assert_eq!(load(), Ok(Config::default()));
+    assert_eq!(Config::load_from(None, None), Ok(Config::default()));
+    std::fs::write(&file, "mem_size_mib = 64").unwrap();
+    assert_eq!(load().unwrap().mem_size_mib, 64);
+    std::fs::write(&file, "mem_size_mib").unwrap();
+    assert!(load().is_err());
+    std::fs::remove_file(&file).unwrap();
+    std::fs::create_dir(&file).unwrap();
+    assert!(load().is_err());
+}
+
+#[test]
 fn no_text_however_broken_makes_the_reader_panic() {
     let long = format!("image = \"{}\"", "x".repeat(5_000));
     let shown = refusal(&long);

@@ -99,12 +99,16 @@ impl Config {
     ///
     /// A `file` that was named must exist.
     pub fn load(file: Option<&Path>) -> Result<Self, ConfigError> {
-        let Some(path) = file.map(Path::to_owned).or_else(Self::default_file) else {
+        Self::load_from(file, Self::default_file())
+    }
+
+    fn load_from(named: Option<&Path>, default: Option<PathBuf>) -> Result<Self, ConfigError> {
+        let Some(path) = named.map(Path::to_owned).or(default) else {
             return Ok(Self::default());
         };
         match read(&path) {
             Ok(text) => Self::parse(Some(&path), &text),
-            Err(error) if file.is_none() && error.kind() == io::ErrorKind::NotFound => {
+            Err(error) if named.is_none() && error.kind() == io::ErrorKind::NotFound => {
                 Ok(Self::default())
             }
             Err(error) => Err(ConfigError {

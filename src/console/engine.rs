@@ -10,7 +10,7 @@ use alacritty_terminal::vte::ansi::{
     Attr, CharsetIndex, ClearMode, CursorStyle, Handler, LineClearMode, Mode, NamedPrivateMode,
     PrivateMode, Processor, StandardCharset, TabulationClearMode,
 };
-use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+use unicode_width::UnicodeWidthChar;
 
 use super::sanitize::{is_harmless, sanitize_line};
 use super::{Attributes, Cell, Color, Cursor, CursorShape, Modes, Screen, Size};
@@ -225,13 +225,8 @@ fn push_text(source: &EngineCell, width: usize, text: &mut String) {
             return;
         }
     }
-    if let Some(combining) = source.zerowidth() {
-        let base = text.len();
-        text.extend(combining);
-        if text.width() != width {
-            text.truncate(base);
-        }
-    }
+    // The guard lets none through that would change the width.
+    text.extend(source.zerowidth().into_iter().flatten());
 }
 
 fn color(color: ansi::Color) -> Color {

@@ -39,6 +39,8 @@ fn what_serial_guests_rely_on_is_drawn() {
         ("漢字e\u{301}".as_bytes(), "漢字e\u{301}"),
         (b"a\tb", "a       b"),
         (b"\xff", "\u{fffd}"),
+        // Three columns wide by Unicode, two for the engine.
+        ("a\u{17d8}b".as_bytes(), "a  b"),
     ] {
         let drawn = text(bytes);
         assert_eq!(

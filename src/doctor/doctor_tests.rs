@@ -474,9 +474,16 @@ fn firecracker_is_found_with_path_and_version() {
     );
     assert_eq!(finding(&host, Qemu, "firecracker-version").detail, "1.14.1");
     let odd = FakeHost::sound().with(|host| host.answer("firecracker --version", "hello\n"));
-    expect(&odd, Qemu, "firecracker-version", Warn, "names no version");
+    expect(
+        &odd,
+        Firecracker,
+        "firecracker-version",
+        Warn,
+        "names no version",
+    );
+    expect(&odd, Qemu, "firecracker-version", Skip, "names no version");
     let mute = FakeHost::sound().with(|host| drop(host.answers.remove("firecracker --version")));
-    expect(&mute, Qemu, "firecracker-version", Warn, "failed");
+    expect(&mute, Qemu, "firecracker-version", Skip, "failed");
     expect(&mute, Firecracker, "firecracker-version", Fail, "failed");
     let named = FakeHost::sound().with(|host| {
         let why = "FIRECRACKER_BIN names `/x`, which is no program".to_owned();

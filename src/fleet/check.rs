@@ -97,7 +97,7 @@ impl Fleet {
             ("SMOLVM_BACKEND", environment.as_deref()),
             ("config", Some(self.config.backend.as_str())),
         ];
-        Ok(resolve::resolve(&sources, &host::runnable())?)
+        Ok(resolve::resolve(&sources, &resolve::runnable())?)
     }
 
     /// The backend of a new VM: the choice, as far as this version can run it.
@@ -325,14 +325,15 @@ fn unreadable(what: &str, path: &Path, error: &io::Error) -> Failure {
 /// For which architecture a kernel is, by its magic; `None` when it is no kernel that we know.
 ///
 /// bzImage: `HdrS` at 0x202 (the kernel's Documentation/arch/x86/boot.rst); arm64's `Image`:
-/// `ARM\x64` at 56 (Documentation/arch/arm64/booting.rst); ELF: `e_machine` at 18 (elf(5)).
+/// `ARM\x64` at 56 (Documentation/arch/arm64/booting.rst), or its self-extracting form's `zimg` at
+/// 4 (drivers/firmware/efi/libstub/zboot-header.S); ELF: `e_machine` at 18 (elf(5)).
 fn kernel_arch(path: &Path) -> io::Result<Option<Arch>> {
     let mut head = Vec::new();
     File::open(path)?.take(0x206).read_to_end(&mut head)?;
     let at = |offset: usize, magic: &[u8]| head.get(offset..offset + magic.len()) == Some(magic);
     Ok(if at(0x202, b"HdrS") {
         Some(Arch::X86_64)
-    } else if at(56, b"ARM\x64") {
+    } else if at(56, b"ARM\x64") || at(4, b"zimg") {
         Some(Arch::Aarch64)
     } else if at(0, b"\x7fELF") && at(18, &62_u16.to_le_bytes()) {
         Some(Arch::X86_64)

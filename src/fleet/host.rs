@@ -2,21 +2,12 @@
 
 use std::time::Duration;
 
-use crate::backends::resolve::Runnable;
-use crate::sampler::Probe;
+use crate::sampler::{self, Probe};
 use crate::vm::ProcessId;
 
 /// Memory of this host in MiB; `None` when it does not tell.
 pub(super) fn memory_mib() -> Option<u64> {
-    platform::memory_bytes().map(|bytes| bytes >> 20)
-}
-
-/// What can run here.
-pub(super) fn runnable() -> Runnable {
-    Runnable {
-        firecracker: Err("it is not part of this version yet".to_owned()),
-        qemu: Ok(()),
-    }
+    sampler::host_memory().map(|memory| memory.total >> 20)
 }
 
 /// The live figures of a VMM: what cannot be read is `None`.
@@ -33,28 +24,10 @@ pub(super) struct Figures {
 /// Reads the figures of a VMM now.
 pub(super) fn figures(vmm: ProcessId) -> Figures {
     Figures {
-        cpu_percent: None,
+        cpu_percent: sampler::lifetime_percent(vmm),
         rss_bytes: Probe::open(vmm, &[])
             .and_then(|mut probe| probe.read())
             .and_then(|reading| reading.rss),
-        uptime: None,
-    }
-}
-
-#[cfg(target_os = "linux")]
-mod platform {
-    pub(super) fn memory_bytes() -> Option<u64> {
-        nix::sys::sysinfo::sysinfo()
-            .ok()
-            .map(|host| host.ram_total())
-    }
-}
-
-#[cfg(target_os = "macos")]
-mod platform {
-    pub(super) fn memory_bytes() -> Option<u64> {
-        let mut system = sysinfo::System::new();
-        system.refresh_memory();
-        Some(system.total_memory()).filter(|&bytes| bytes > 0)
+        uptime: sampler::uptime(vmm),
     }
 }

@@ -53,7 +53,7 @@ impl Fleet {
         if operation == Operation::Remove {
             return self.remove(vm, force).await;
         }
-        if vm.phase.admit(operation)? == Admission::Done {
+        if admit(&vm, operation)? == Admission::Done {
             return Ok(vm);
         }
         let stop_timeout = stop_timeout.unwrap_or(Duration::from_secs(self.config.stop_timeout_s));
@@ -249,7 +249,7 @@ impl Fleet {
         }
         if vm.phase.is_live() {
             if !force {
-                vm.phase.admit(Operation::Remove)?;
+                admit(&vm, Operation::Remove)?;
             }
             self.end(&vm, Request::Kill).await?;
         }
@@ -316,6 +316,17 @@ fn ended(vm: &Vm, exit: &Exit) -> Failure {
         Some(detail) => failure.with_details(detail.clone()),
         None => failure,
     }
+}
+
+/// What the phase says of the operation, with the VM's name.
+fn admit(vm: &Vm, operation: Operation) -> Result<Admission, Failure> {
+    vm.phase.admit(operation).map_err(|refusal| {
+        let mut failure = Failure::from(refusal);
+        failure
+            .message
+            .insert_str(0, &format!("VM `{}`: ", vm.name));
+        failure
+    })
 }
 
 fn not_running(vm: &Vm) -> Failure {

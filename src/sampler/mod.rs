@@ -121,11 +121,6 @@ pub fn uptime(process: ProcessId) -> Option<Duration> {
     process.is_alive().then_some(uptime)
 }
 
-/// Memory of one process, resident, in bytes, read once. `None` when it is gone.
-pub fn resident(process: ProcessId) -> Option<u64> {
-    Probe::open(process, &[])?.read()?.rss
-}
-
 /// Memory of this host. `None` when the kernel does not tell.
 pub fn host_memory() -> Option<HostMemory> {
     platform::host_memory()

@@ -6,6 +6,7 @@
 //! its VM has ended and that is written. Nothing in it ticks.
 
 pub mod client;
+pub mod log;
 pub mod protocol;
 pub mod server;
 pub mod spawn;

@@ -4,12 +4,16 @@
 //! u32 length of what follows | u8 kind | payload (length - 1 bytes)
 //! ```
 //! Control payloads are JSON; console payloads are binary. The first frame of either side is a
-//! hello; a newer client speaks the previous protocol too, so shims outlive upgrades.
+//! hello; a newer client speaks the previous protocol too, so shims outlive upgrades. Frames of a
+//! kind, and requests, that a newer peer knows and we do not are passed over or refused; they never
+//! end the connection. The bytes themselves are in [`codec`].
 
 use serde::{Deserialize, Serialize};
 
 use crate::fault::Failure;
 use crate::vm::{BootPhase, Exit, Phase};
+
+pub mod codec;
 
 /// The version of this protocol.
 pub const PROTOCOL: u32 = 1;

@@ -1,0 +1,162 @@
+//! The shim's end of the agent's channel: JSON lines, the far end hostile.
+
+use std::collections::VecDeque;
+use std::io;
+
+use crate::backends::Line;
+use crate::guest::agent::{FromAgent, PROTOCOL, ToAgent};
+
+/// A longer line is no line of the agent's and is passed over.
+const LONGEST_LINE: usize = 64 * 1024;
+
+/// What is not yet written to a guest that does not read; what would go beyond is not said.
+const LONGEST_QUEUE: usize = 4096;
+
+/// The channel. It lives as long as the VMM's process, whatever the agent does.
+#[derive(Debug)]
+pub(super) struct Agent {
+    line: Line,
+    open: bool,
+    lines: Lines,
+    queue: VecDeque<u8>,
+}
+
+impl Agent {
+    pub(super) fn new(line: Line) -> Self {
+        Self {
+            line,
+            open: true,
+            lines: Lines::default(),
+            queue: VecDeque::new(),
+        }
+    }
+
+    /// Asks who is there: after an adoption, when its *ready* may have been missed.
+    pub(super) fn hello(&mut self) {
+        self.say(&ToAgent::Hello { protocol: PROTOCOL });
+    }
+
+    /// Says something; a guest that does not listen misses it.
+    pub(super) fn say(&mut self, what: &ToAgent) {
+        let Ok(mut line) = serde_json::to_vec(what) else {
+            return;
+        };
+        line.push(b'\n');
+        if self.queue.len() + line.len() <= LONGEST_QUEUE {
+            self.queue.extend(line);
+            self.write();
+        }
+    }
+
+    /// Resolves when [`Self::read`] or [`Self::write`] has something to do.
+    pub(super) async fn ready(&self) -> io::Result<tokio::io::Ready> {
+        let interest = match (self.open, self.queue.is_empty()) {
+            (true, true) => tokio::io::Interest::READABLE,
+            (true, false) => tokio::io::Interest::READABLE | tokio::io::Interest::WRITABLE,
+            (false, _) => return std::future::pending().await,
+        };
+        self.line.ready(interest).await
+    }
+
+    /// Reads what is there and returns what the agent said.
+    pub(super) fn read(&mut self, buffer: &mut [u8]) -> Vec<FromAgent> {
+        match self.line.try_read(buffer) {
+            Ok(0) => self.open = false,
+            Ok(length) => return self.lines.take(&buffer[..length]),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(_) => self.open = false,
+        }
+        Vec::new()
+    }
+
+    /// Writes what is waiting, as far as the guest takes it.
+    pub(super) fn write(&mut self) {
+        while !self.queue.is_empty() {
+            match self.line.try_write(self.queue.as_slices().0) {
+                Ok(length) => drop(self.queue.drain(..length)),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Err(_) => {
+                    self.open = false;
+                    return;
+                }
+            }
+        }
+    }
+}
+
+/// Lines out of bytes.
+#[derive(Debug, Default)]
+struct Lines {
+    partial: Vec<u8>,
+    /// The line under way is too long: what is left of it is passed over.
+    skipping: bool,
+}
+
+impl Lines {
+    fn take(&mut self, bytes: &[u8]) -> Vec<FromAgent> {
+        let mut said = Vec::new();
+        for piece in bytes.split_inclusive(|&byte| byte == b'\n') {
+            if self.partial.len() + piece.len() > LONGEST_LINE {
+                self.skipping = true;
+                self.partial = Vec::new();
+            }
+            if !self.skipping {
+                self.partial.extend_from_slice(piece);
+            }
+            if piece.ends_with(b"\n") {
+                // What is no line of the agent's is a newer one's, or noise.
+                said.extend(serde_json::from_slice::<FromAgent>(&self.partial).ok());
+                self.partial.clear();
+                self.skipping = false;
+            }
+        }
+        said
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const READY: &[u8] = b"{\"say\":\"ready\",\"protocol\":1,\"version\":\"0.1\"}\n";
+
+    #[test]
+    fn the_agent_is_understood_amid_noise_and_however_its_lines_are_split() {
+        let mut bytes = b"\xff\xfe\x00garbage\n{}\n{\"say\":\"warp\"}\n\n[[[\n".to_vec();
+        bytes.extend(vec![b'x'; 3 * LONGEST_LINE]);
+        bytes.push(b'\n');
+        bytes.extend(READY);
+        bytes.extend(vec![b'{'; LONGEST_LINE]);
+        bytes.extend(b"\n{\"say\":\"ack\",\"what\":\"power_off\"}\n");
+        let mut random = fastrand::Rng::with_seed(5);
+        for _ in 0..20 {
+            let mut lines = Lines::default();
+            let mut said = Vec::new();
+            let mut rest = &bytes[..];
+            while !rest.is_empty() {
+                let (piece, tail) = rest.split_at(random.usize(1..=rest.len().min(5000)));
+                said.extend(lines.take(piece));
+                assert!(lines.partial.len() <= LONGEST_LINE);
+                rest = tail;
+            }
+            assert_eq!(said.len(), 2, "{said:?}");
+            assert!(matches!(said[0], FromAgent::Ready { protocol: 1, .. }));
+            assert_eq!(
+                said[1],
+                FromAgent::Ack {
+                    what: "power_off".to_owned()
+                }
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn a_guest_that_never_reads_costs_a_bounded_queue_and_no_wait() {
+        let (ours, _theirs) = tokio::net::UnixStream::pair().unwrap();
+        let mut agent = Agent::new(ours);
+        for _ in 0..100_000 {
+            agent.hello();
+        }
+        assert!(agent.queue.len() <= LONGEST_QUEUE);
+    }
+}

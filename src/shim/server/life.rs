@@ -1,0 +1,469 @@
+//! A VM's life in its owner's hands: a boot begins, the VMM ends, the shim says farewell.
+
+use std::path::Path;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use tokio::net::UnixListener;
+use tokio::time::timeout;
+
+use super::agent::Agent;
+use super::boot::{Detector, ready_pattern};
+use super::clients::{ClientId, Wish};
+use super::ending::{Ending, boot_result, failed_start, last_words};
+use super::gap;
+use super::host::{Host, Prepared};
+use super::owner::{Happening, Live, MachineOf, Note, Owner, Step, Until, Work};
+use crate::backends::{Backend, Launched, Machine, ProcessExit};
+use crate::fault::{Code, Failure};
+use crate::shim::protocol::{Answer, Event, Status};
+use crate::vm::{BootPhases, BootRecord, BootResult, Exit, ExitReason, Operation, Phase, Versions};
+
+/// A VMM that is not ready by then never will be.
+const LAUNCH_DEADLINE: Duration = Duration::from_secs(30);
+
+/// How long a killed process may take to be gone.
+pub(super) const KILL_DEADLINE: Duration = Duration::from_secs(5);
+
+/// How long the shim waits for the one who spawned it, when the start failed before it connected;
+/// and how long it goes on talking to those who are slow to listen.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+impl<H: Host> Owner<H> {
+    /// Begins a boot: `operation` is start or restart, `askers` are told when the VM runs.
+    pub(super) fn begin_boot(&mut self, operation: Operation, askers: Vec<(ClientId, u64)>) {
+        self.state.exit = None;
+        self.state.ready = false;
+        self.state.last_send = None;
+        self.state.vmm = None;
+        self.state.vcpu_threads.clear();
+        self.state.backend = Some(self.subject.spec.backend);
+        self.state.run_dir = Some(self.subject.run_dir.clone());
+        self.state.activity = Some("starting: preparing".to_owned());
+        self.boot_offset = self.console.borrow().end();
+        self.recorded = true;
+        self.spawned = None;
+        self.ending = Ending::default();
+        self.failure = None;
+        self.again = false;
+        self.typing.clear();
+        let (host, subject) = (Rc::clone(&self.host), self.subject.clone());
+        self.work = Some(Work {
+            operation,
+            askers,
+            task: Box::pin(async move {
+                host.prepare(&subject)
+                    .await
+                    .map(|prepared| Step::Prepared(Box::new(prepared)))
+            }),
+        });
+        self.enter(Phase::Starting);
+    }
+
+    /// Work came to something.
+    pub(super) fn worked(&mut self, result: Result<Step<MachineOf<H>>, Failure>) {
+        let Some(work) = self.work.take() else { return };
+        self.catch_up_on_notes();
+        match result {
+            Ok(Step::Prepared(prepared)) => self.launch(*prepared, work),
+            Ok(Step::Launched(launched)) => self.launched(*launched, work),
+            Ok(Step::Started { at, vcpu_threads }) => {
+                if !vcpu_threads.is_empty() {
+                    self.state.vcpu_threads = vcpu_threads;
+                }
+                self.state.activity = None;
+                let end = self.console.borrow().end();
+                self.stamp(crate::vm::BootPhase::Started, at, end);
+                self.enter(Phase::Running);
+                self.answer_all(work.askers, &Ok(Answer::Done));
+            }
+            Ok(Step::Paused) => self.operated(work, Phase::Paused),
+            Ok(Step::Resumed) => self.operated(work, Phase::Running),
+            Err(failure) => self.work_failed(work, failure),
+        }
+    }
+
+    fn operated(&mut self, work: Work<MachineOf<H>>, phase: Phase) {
+        self.state.activity = None;
+        self.enter(phase);
+        self.answer_all(work.askers, &Ok(Answer::Done));
+    }
+
+    fn work_failed(&mut self, work: Work<MachineOf<H>>, failure: Failure) {
+        self.state.activity = None;
+        if self.state.phase != Phase::Starting {
+            self.save();
+            self.answer_all(work.askers, &Err(failure));
+            return;
+        }
+        let hopeless = self.failure.is_some();
+        let failure = self.failure.take().unwrap_or(failure);
+        match &self.live {
+            // It was launched and would not start: it must not stay. Its end concludes.
+            Some(live) if !hopeless => {
+                self.ending.we_killed = live.machine.kill().is_ok();
+                self.failure = Some(failure);
+                self.work = Some(Work {
+                    task: Box::pin(async {
+                        tokio::time::sleep(KILL_DEADLINE).await;
+                        Err(overdue("the end of the killed VMM", KILL_DEADLINE))
+                    }),
+                    ..work
+                });
+            }
+            _ => self.start_failed(work.askers, failure),
+        }
+    }
+
+    fn start_failed(&mut self, askers: Vec<(ClientId, u64)>, failure: Failure) {
+        let exit = failed_start(&failure);
+        self.live = None;
+        self.failure = Some(failure);
+        self.wait_all(askers, Until::Running);
+        self.conclude(exit);
+    }
+
+    /// Everything is decided: the VMM is launched.
+    fn launch(&mut self, prepared: Prepared, work: Work<MachineOf<H>>) {
+        let Prepared {
+            launch,
+            accel_reason,
+        } = prepared;
+        let spec = &self.subject.spec;
+        let pattern = spec.ready_pattern.as_deref().map(ready_pattern).transpose();
+        let pattern = match pattern {
+            Ok(pattern) => pattern,
+            Err(error) => {
+                let failure = Failure::new(
+                    Code::InvalidInput,
+                    format!("the ready pattern is no regular expression: {error}"),
+                );
+                self.start_failed(work.askers, failure);
+                return;
+            }
+        };
+        let backend = self.host.backend();
+        let argv = backend.command_line(&launch).unwrap_or_default();
+        let record = BootRecord {
+            id: self.state.boot.as_ref().map_or(0, |boot| boot.id) + 1,
+            vm: self.subject.name.clone(),
+            vm_id: spec.id.clone(),
+            at: jiff::Timestamp::now(),
+            backend: spec.backend,
+            accel: launch.accel,
+            result: BootResult::Booting,
+            phases: BootPhases::default(),
+            image: spec.image.as_ref().map(|image| image.digest.clone()),
+            boot_args: spec.boot_args.clone().unwrap_or_default(),
+            cpus: spec.vcpu_count,
+            mem_size_mib: spec.mem_size_mib,
+            console_offset: self.boot_offset,
+            versions: Versions {
+                smolvm_tui: env!("CARGO_PKG_VERSION").to_owned(),
+                vmm: None,
+            },
+        };
+        let boot = record.id;
+        self.state.boot = Some(record);
+        self.recorded = false;
+        self.state.accel = Some(launch.accel);
+        self.state.accel_reason = Some(accel_reason);
+        let argv = argv.iter().map(|word| word.to_string_lossy().into_owned());
+        self.note_command_line(argv.collect());
+        self.state.activity = Some("starting: launching the VMM".to_owned());
+        self.detector = Detector::new(pattern);
+        {
+            let mut console = self.console.borrow_mut();
+            console.begin_boot(boot);
+            // Without the note an adoption would not know what it missed, and without a fresh file
+            // it would find the wrong bytes; the boot itself does not need either.
+            let _ = self.gap.begin(&mut console);
+        }
+        self.save();
+        let note = self.note.clone();
+        self.work = Some(Work {
+            task: Box::pin(async move {
+                let mut stamp = |phase| {
+                    // Room for all phases that a launch has: nothing is lost.
+                    let _ = note.try_send(Note::Stamp(phase, Instant::now()));
+                };
+                match timeout(LAUNCH_DEADLINE, backend.launch(&launch, &mut stamp)).await {
+                    Ok(launched) => Ok(Step::Launched(Box::new(launched?))),
+                    Err(_) => Err(overdue("the launch of the VMM", LAUNCH_DEADLINE)),
+                }
+            }),
+            ..work
+        });
+    }
+
+    fn note_command_line(&mut self, argv: Vec<String>) {
+        // The kernel's arguments, as the backend made them.
+        let append = argv.iter().position(|word| word == "-append");
+        if let Some(append) = append.and_then(|at| argv.get(at + 1))
+            && let Some(boot) = &mut self.state.boot
+        {
+            boot.boot_args.clone_from(append);
+        }
+        self.state.argv = argv;
+    }
+
+    /// The VMM is there, its vCPUs do not run yet.
+    fn launched(&mut self, launched: Launched<MachineOf<H>>, work: Work<MachineOf<H>>) {
+        let machine = launched.machine.clone();
+        self.take_over(launched);
+        self.state.activity = Some("starting: starting the vCPUs".to_owned());
+        self.save();
+        self.work = Some(Work {
+            task: Box::pin(async move {
+                match timeout(LAUNCH_DEADLINE, machine.start()).await {
+                    Ok(started) => started?,
+                    Err(_) => return Err(overdue("the start of the vCPUs", LAUNCH_DEADLINE)),
+                }
+                let at = Instant::now();
+                // Figures only: a VM without them runs as well.
+                let threads = timeout(KILL_DEADLINE, machine.vcpu_threads()).await;
+                Ok(Step::Started {
+                    at,
+                    vcpu_threads: threads.unwrap_or(Ok(Vec::new())).unwrap_or_default(),
+                })
+            }),
+            ..work
+        });
+    }
+
+    /// Looks after a VMM from now on.
+    pub(super) fn take_over(&mut self, launched: Launched<MachineOf<H>>) {
+        if !launched.argv.is_empty() {
+            self.note_command_line(launched.argv);
+        }
+        self.state.vmm = Some(launched.process);
+        if !launched.vcpu_threads.is_empty() {
+            self.state.vcpu_threads = launched.vcpu_threads;
+        }
+        if let Some(boot) = &mut self.state.boot
+            && launched.version.is_some()
+        {
+            boot.versions.vmm = launched.version;
+        }
+        self.live = Some(Live {
+            machine: launched.machine,
+            serial: launched.serial,
+            serial_open: true,
+            agent: launched.agent.map(Agent::new),
+            exit: launched.exit,
+            events: Some(launched.events),
+        });
+    }
+
+    /// The VMM's process is gone.
+    pub(super) async fn vmm_ended(&mut self, process: ProcessExit) {
+        self.catch_up_on_notes();
+        if let Some(live) = &self.live {
+            let mut last = Vec::new();
+            gap::drain(&live.serial, |bytes| last.extend_from_slice(bytes));
+            self.printed(&last, Instant::now());
+        }
+        self.catch_up_on_events().await;
+        self.live = None;
+        let mut exit = self.ending.exit(process, &self.subject.paths.vmm_log);
+        let askers = self.work.take().map(|work| (work.operation, work.askers));
+        let (operation, askers) = askers.unwrap_or((Operation::Stop, Vec::new()));
+        if self.state.phase == Phase::Starting && self.ending.asked.is_none() {
+            let failure = self.failure.take().unwrap_or_else(|| {
+                let failure = Failure::new(
+                    Code::RuntimeError,
+                    format!("the VMM ended while it was starting: {}", exit.summary()),
+                );
+                match last_words(&self.subject.paths.vmm_log) {
+                    Some(words) => failure.with_details(words),
+                    None => failure,
+                }
+            });
+            let (code, signal) = (exit.code, exit.signal);
+            exit = Exit {
+                code,
+                signal,
+                ..failed_start(&failure)
+            };
+            self.failure = Some(failure);
+            self.wait_all(askers, Until::Running);
+            self.conclude(exit);
+        } else if self.again {
+            self.end_boot(&exit);
+            self.begin_boot(Operation::Restart, askers);
+        } else {
+            let ends = matches!(operation, Operation::Stop | Operation::Kill);
+            self.wait_all(askers, if ends { Until::Ended } else { Until::Running });
+            self.conclude(exit);
+        }
+    }
+
+    /// Nothing more comes of this boot.
+    fn end_boot(&mut self, exit: &Exit) {
+        self.typing.clear();
+        if let Some(boot) = &mut self.state.boot
+            && boot.result == BootResult::Booting
+        {
+            boot.result = boot_result(exit.reason);
+        }
+        self.record_boot();
+        let (_, ansi) = self.console.borrow().screen();
+        // A picture of the past: a disk that does not take it costs nothing else.
+        let _ = write_private(&self.subject.paths.last_screen, ansi.as_bytes());
+    }
+
+    /// The VM has ended: that is written. The farewell tells it.
+    pub(super) fn conclude(&mut self, exit: Exit) {
+        self.end_boot(&exit);
+        self.state.phase = if exit.reason.is_clean() {
+            Phase::Stopped
+        } else {
+            Phase::Crashed
+        };
+        self.state.exit = Some(exit);
+        self.state.vmm = None;
+        self.state.vcpu_threads.clear();
+        self.state.activity = None;
+        self.work = None;
+        self.over = true;
+    }
+
+    /// Everything is over: sockets away, state written, lock given back, then clients are told, so
+    /// that one who hears of the end can start the VM again at once.
+    pub(super) async fn farewell(mut self, listener: UnixListener) {
+        self.state.shim = None;
+        self.state.run_dir = None;
+        if !self.clients.had_any() && self.failure.is_some() {
+            // The one who spawned us is on its way, to hear how the start went.
+            self.save();
+            let first = async {
+                loop {
+                    match self.next(&listener).await {
+                        Happening::Connection(stream) => self.clients.accept(stream),
+                        Happening::Wish(_, Wish::Leaves) => return,
+                        Happening::Wish(client, wish) => return self.wish(client, wish),
+                        _ => {}
+                    }
+                }
+            };
+            let _ = timeout(FAREWELL, first).await;
+        }
+        drop(listener);
+        let _ = std::fs::remove_dir_all(&self.subject.run_dir);
+        self.save();
+        self.lock = None;
+        self.clients.tell(&Event::Phase {
+            phase: self.state.phase,
+            exit: self.state.exit.clone(),
+        });
+        while let Ok((client, wish)) = self.wishes.try_recv() {
+            self.wish(client, wish);
+        }
+        self.settle_waiters();
+        self.clients.close();
+        let Self {
+            clients, wishes, ..
+        } = &mut self;
+        let _ = timeout(FAREWELL, async {
+            tokio::select! {
+                () = clients.ended() => {}
+                // Nobody may wait for a place in the queue.
+                () = async { while wishes.recv().await.is_some() {} } => {}
+            }
+        })
+        .await;
+    }
+
+    /// How the VM is.
+    pub(super) fn status(&self) -> Status {
+        Status {
+            phase: self.state.phase,
+            ready: self.state.ready && self.state.phase.is_live(),
+            exit: self.state.exit.clone(),
+            console_end: self.console.borrow().end(),
+        }
+    }
+
+    /// Why something that needs a live VM will not come, now that it has ended.
+    pub(super) fn ended_failure(&self) -> Failure {
+        if let Some(failure) = &self.failure {
+            return failure.clone();
+        }
+        let summary = self.state.exit.as_ref().map(Exit::summary);
+        let failure = Failure::new(
+            Code::NotRunning,
+            format!(
+                "VM `{}` has ended: {}",
+                self.subject.name,
+                summary.unwrap_or_default()
+            ),
+        );
+        match self
+            .state
+            .exit
+            .as_ref()
+            .and_then(|exit| exit.detail.clone())
+        {
+            Some(detail) => failure.with_details(detail),
+            None => failure,
+        }
+    }
+
+    /// Answers those whose time has come.
+    pub(super) fn settle_waiters(&mut self) {
+        let over = self.over && self.lock.is_none();
+        let (phase, ready) = (self.state.phase, self.state.ready);
+        let mut waiting = std::mem::take(&mut self.waiters);
+        waiting.retain(|&(client, id, until)| {
+            let answer = match until {
+                Until::Running if matches!(phase, Phase::Running | Phase::Paused) => {
+                    Ok(Answer::Done)
+                }
+                Until::Ready if ready && phase.is_live() => Ok(Answer::Done),
+                Until::Ended if over && self.failed_to_start() => Err(self.ended_failure()),
+                Until::Ended if over => Ok(Answer::Status(self.status())),
+                Until::Running | Until::Ready if over => Err(self.ended_failure()),
+                _ => return true,
+            };
+            self.clients.answer(client, id, answer);
+            false
+        });
+        self.waiters = waiting;
+    }
+
+    fn failed_to_start(&self) -> bool {
+        let exit = self.state.exit.as_ref();
+        exit.is_some_and(|exit| exit.reason == ExitReason::StartFailed)
+    }
+
+    /// They are told by the farewell, after everything is written.
+    pub(super) fn wait_all(&mut self, askers: Vec<(ClientId, u64)>, until: Until) {
+        let waiters = askers.into_iter().map(|(client, id)| (client, id, until));
+        self.waiters.extend(waiters);
+    }
+
+    pub(super) fn answer_all(
+        &self,
+        askers: Vec<(ClientId, u64)>,
+        result: &Result<Answer, Failure>,
+    ) {
+        for (client, id) in askers {
+            self.clients.answer(client, id, result.clone());
+        }
+    }
+}
+
+pub(super) fn overdue(what: &str, after: Duration) -> Failure {
+    Failure::new(
+        Code::Timeout,
+        format!("{what} took longer than {} s", after.as_secs()),
+    )
+}
+
+fn write_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    use std::io::Write;
+    use std::os::unix::fs::OpenOptionsExt;
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(0o600);
+    options.open(path)?.write_all(bytes)
+}

@@ -1,0 +1,444 @@
+//! The owner of one VM: one task that hears everything and decides everything.
+
+use std::cell::RefCell;
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::mpsc;
+
+use super::agent::Agent;
+use super::boot::Detector;
+use super::clients::{ClientId, Clients, Wish};
+use super::console::Console;
+use super::ending::Ending;
+use super::gap::Gap;
+use super::host::{Host, Prepared, Subject};
+use super::typing::Typing;
+use crate::backends::{Backend, Launched, Line, MachineEvent, ProcessExit};
+use crate::fault::Failure;
+use crate::guest::agent::FromAgent;
+use crate::shim::protocol::Event;
+use crate::vm::{BootPhase, BootResult, Operation, Phase, ShimLock, VmState};
+
+/// One read of the serial line.
+const BUFFER: usize = 64 * 1024;
+
+pub(super) type MachineOf<H> = <<H as Host>::Backend as Backend>::Machine;
+
+/// What a piece of work came to.
+pub(super) enum Step<M> {
+    Prepared(Box<Prepared>),
+    Launched(Box<Launched<M>>),
+    Started { at: Instant, vcpu_threads: Vec<u32> },
+    Paused,
+    Resumed,
+}
+
+/// The operation under way. Dropping it cancels what it does.
+pub(super) struct Work<M> {
+    pub(super) operation: Operation,
+    /// Who is to be told what came of it.
+    pub(super) askers: Vec<(ClientId, u64)>,
+    pub(super) task: Pin<Box<dyn Future<Output = Result<Step<M>, Failure>>>>,
+}
+
+/// What work says while it is under way.
+#[derive(Debug)]
+pub(super) enum Note {
+    /// A boot phase came.
+    Stamp(BootPhase, Instant),
+    /// What is done now, in words.
+    Activity(&'static str),
+    /// The VMM is about to be killed by us.
+    Killing,
+}
+
+/// What a waiting client waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Until {
+    Running,
+    Ready,
+    Ended,
+}
+
+/// The VMM and its lines.
+pub(super) struct Live<M> {
+    pub(super) machine: M,
+    pub(super) serial: Line,
+    /// Whether there may be more on the serial line.
+    pub(super) serial_open: bool,
+    pub(super) agent: Option<Agent>,
+    pub(super) exit: Pin<Box<dyn Future<Output = ProcessExit>>>,
+    pub(super) events: Option<mpsc::Receiver<MachineEvent>>,
+}
+
+/// One of all the things that can happen.
+pub(super) enum Happening<M> {
+    Exit(ProcessExit),
+    Connection(UnixStream),
+    Wish(ClientId, Wish),
+    Work(Result<Step<M>, Failure>),
+    Note(Note),
+    Machine(Option<MachineEvent>),
+    Serial,
+    Typing,
+    Agent,
+}
+
+pub(super) struct Owner<H: Host> {
+    pub(super) host: Rc<H>,
+    pub(super) subject: Subject,
+    pub(super) lock: Option<ShimLock>,
+    pub(super) state: VmState,
+    pub(super) console: Rc<RefCell<Console>>,
+    pub(super) gap: Gap,
+    pub(super) clients: Clients,
+    pub(super) wishes: mpsc::Receiver<(ClientId, Wish)>,
+    pub(super) waiters: Vec<(ClientId, u64, Until)>,
+    pub(super) note: mpsc::Sender<Note>,
+    pub(super) notes: mpsc::Receiver<Note>,
+    pub(super) typing: Typing,
+    pub(super) work: Option<Work<MachineOf<H>>>,
+    pub(super) live: Option<Live<MachineOf<H>>>,
+    pub(super) detector: Detector,
+    /// When this boot's VMM was spawned: the zero of all its times.
+    pub(super) spawned: Option<Instant>,
+    /// Where this boot's output begins.
+    pub(super) boot_offset: u64,
+    /// This boot is in the history.
+    pub(super) recorded: bool,
+    pub(super) ending: Ending,
+    /// Why the start came to nothing.
+    pub(super) failure: Option<Failure>,
+    /// Once it has ended, start it again.
+    pub(super) again: bool,
+    /// It has ended, and that is written.
+    pub(super) over: bool,
+    buffer: Vec<u8>,
+}
+
+impl<H: Host> Owner<H> {
+    pub(super) fn new(
+        host: Rc<H>,
+        subject: Subject,
+        lock: ShimLock,
+        state: VmState,
+        console: Console,
+    ) -> Self {
+        let gap = Gap::new(&subject.paths, console.end());
+        let boot_offset = console.end();
+        let console = Rc::new(RefCell::new(console));
+        let (clients, wishes) = Clients::new(Rc::clone(&console));
+        let (note, notes) = mpsc::channel(16);
+        Self {
+            host,
+            subject,
+            lock: Some(lock),
+            state,
+            console,
+            gap,
+            clients,
+            wishes,
+            waiters: Vec::new(),
+            note,
+            notes,
+            typing: Typing::default(),
+            work: None,
+            live: None,
+            detector: Detector::adopted(None),
+            spawned: None,
+            boot_offset,
+            recorded: false,
+            ending: Ending::default(),
+            failure: None,
+            again: false,
+            over: false,
+            buffer: vec![0; BUFFER],
+        }
+    }
+
+    /// Looks after the VM until it has ended and that is written and told.
+    pub(super) async fn run(mut self, listener: UnixListener) {
+        while !self.over {
+            let happening = self.next(&listener).await;
+            self.handle(happening).await;
+        }
+        self.farewell(listener).await;
+    }
+
+    /// What happens next; the end of the VMM comes before everything else.
+    pub(super) async fn next(&mut self, listener: &UnixListener) -> Happening<MachineOf<H>> {
+        let Self {
+            live,
+            work,
+            wishes,
+            notes,
+            typing,
+            clients,
+            ..
+        } = self;
+        let room = clients.has_room();
+        let working = work.is_some();
+        let (exit, serial, agent, events, serial_open) = match live {
+            Some(live) => (
+                Some(&mut live.exit),
+                Some(&live.serial),
+                live.agent.as_ref(),
+                live.events.as_mut(),
+                live.serial_open,
+            ),
+            None => (None, None, None, None, false),
+        };
+        tokio::select! {
+            biased;
+            exit = async { match exit { Some(exit) => exit.await, None => pending().await } } => {
+                Happening::Exit(exit)
+            }
+            happening = async {
+                tokio::select! {
+                    () = readable(serial), if serial_open => Happening::Serial,
+                    () = writable(serial), if serial_open && !typing.is_empty() => {
+                        Happening::Typing
+                    }
+                    Some((client, wish)) = wishes.recv() => Happening::Wish(client, wish),
+                    Some(note) = notes.recv() => Happening::Note(note),
+                    event = async {
+                        match events { Some(events) => events.recv().await, None => pending().await }
+                    } => Happening::Machine(event),
+                    () = async {
+                        match agent { Some(agent) => drop(agent.ready().await), None => pending().await }
+                    } => Happening::Agent,
+                    came = async {
+                        match work { Some(work) => (&mut work.task).await, None => pending().await }
+                    }, if working => Happening::Work(came),
+                    stream = accept(listener), if room => Happening::Connection(stream),
+                }
+            } => happening,
+        }
+    }
+
+    pub(super) async fn handle(&mut self, happening: Happening<MachineOf<H>>) {
+        match happening {
+            Happening::Exit(exit) => self.vmm_ended(exit).await,
+            Happening::Connection(stream) => self.clients.accept(stream),
+            Happening::Wish(client, wish) => self.wish(client, wish),
+            Happening::Work(result) => self.worked(result),
+            Happening::Note(note) => self.noted(note),
+            Happening::Machine(Some(event)) => self.machine_said(event),
+            Happening::Machine(None) => {
+                if let Some(live) = &mut self.live {
+                    live.events = None;
+                }
+            }
+            Happening::Serial => self.read_serial(),
+            Happening::Typing => self.type_on(),
+            Happening::Agent => self.hear_agent(),
+        }
+    }
+
+    /// Takes what the guest printed. Nothing in here waits.
+    fn read_serial(&mut self) {
+        let Some(live) = &mut self.live else { return };
+        match live.serial.try_read(&mut self.buffer) {
+            Ok(0) => live.serial_open = false,
+            Ok(length) => {
+                let at = Instant::now();
+                let buffer = std::mem::take(&mut self.buffer);
+                self.printed(&buffer[..length], at);
+                self.buffer = buffer;
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
+            Err(_) => live.serial_open = false,
+        }
+    }
+
+    /// The guest printed `bytes`, which were read at `at`.
+    pub(super) fn printed(&mut self, bytes: &[u8], at: Instant) {
+        let t_us = self.since_spawn(at);
+        let end = {
+            let mut console = self.console.borrow_mut();
+            let replies = console.take(bytes, t_us);
+            if !replies.is_empty() {
+                self.typing.reply(replies);
+            }
+            self.gap.trim(&mut console);
+            console.end()
+        };
+        self.type_on();
+        self.clients.wake_attached();
+        for milestone in self.detector.take(bytes) {
+            self.stamp(milestone.phase, at, end.saturating_sub(milestone.back));
+        }
+    }
+
+    fn since_spawn(&self, at: Instant) -> u64 {
+        let since = self.spawned.map_or(Duration::ZERO, |spawned| {
+            at.saturating_duration_since(spawned)
+        });
+        u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
+    }
+
+    /// Types what is waiting, as far as the guest takes it.
+    pub(super) fn type_on(&mut self) {
+        let Some(live) = &mut self.live else { return };
+        if live.serial_open && self.typing.write(&live.serial).is_err() {
+            self.typing.clear();
+        }
+    }
+
+    fn hear_agent(&mut self) {
+        let Some(agent) = self.live.as_mut().and_then(|live| live.agent.as_mut()) else {
+            return;
+        };
+        agent.write();
+        let said = agent.read(&mut self.buffer);
+        let at = Instant::now();
+        for word in said {
+            if let FromAgent::Ready { .. } = word {
+                let end = self.console.borrow().end();
+                self.stamp(BootPhase::Ready, at, end);
+            }
+        }
+    }
+
+    fn noted(&mut self, note: Note) {
+        match note {
+            Note::Stamp(phase, at) => {
+                if phase == BootPhase::Spawned {
+                    self.spawned = Some(at);
+                }
+                let end = self.console.borrow().end();
+                self.stamp(phase, at, end);
+            }
+            Note::Activity(words) => {
+                self.state.activity = Some(words.to_owned());
+                self.save();
+            }
+            Note::Killing => self.ending.we_killed = true,
+        }
+    }
+
+    /// Takes what work has said and nobody has heard yet.
+    pub(super) fn catch_up_on_notes(&mut self) {
+        while let Ok(note) = self.notes.try_recv() {
+            self.noted(note);
+        }
+    }
+
+    /// A phase of this boot came; the first time counts.
+    pub(super) fn stamp(&mut self, phase: BootPhase, at: Instant, console: u64) {
+        let offset_us = self.since_spawn(at);
+        let is_ready = phase == BootPhase::Ready;
+        if is_ready && self.state.ready {
+            return;
+        }
+        let Some(boot) = &mut self.state.boot else {
+            return;
+        };
+        // After an adoption nobody knows when it came.
+        let first = self.spawned.is_some() && boot.phases.stamp(phase, offset_us);
+        if is_ready {
+            boot.result = BootResult::Ready;
+            self.state.ready = true;
+            self.detector.settle();
+            self.record_boot();
+        }
+        self.save();
+        if first {
+            self.clients.tell(&Event::Boot {
+                phase,
+                offset_us,
+                console,
+            });
+        }
+        self.settle_waiters();
+    }
+
+    /// Writes this boot into the history, once; what the disk refuses is tried again at the end.
+    pub(super) fn record_boot(&mut self) {
+        if let Some(boot) = self.state.boot.as_ref().filter(|_| !self.recorded) {
+            self.recorded = self.subject.store.append_boot(boot).is_ok();
+        }
+    }
+
+    fn machine_said(&mut self, event: MachineEvent) {
+        match event {
+            MachineEvent::Ending(reason) => {
+                self.ending.told.get_or_insert(reason);
+            }
+            MachineEvent::Paused if self.state.phase == Phase::Running => {
+                self.enter(Phase::Paused);
+            }
+            MachineEvent::Resumed if self.state.phase == Phase::Paused => {
+                self.enter(Phase::Running);
+            }
+            MachineEvent::Paused | MachineEvent::Resumed | MachineEvent::AgentPort { .. } => {}
+        }
+    }
+
+    /// Takes what the VMM said and nobody has heard yet; it speaks of its end just before it ends.
+    pub(super) async fn catch_up_on_events(&mut self) {
+        const PATIENCE: Duration = Duration::from_millis(200);
+        let events = self.live.as_mut().and_then(|live| live.events.take());
+        let Some(mut events) = events else { return };
+        let all = async {
+            while let Some(event) = events.recv().await {
+                self.machine_said(event);
+                if self.ending.told.is_some() {
+                    return;
+                }
+            }
+        };
+        let _ = tokio::time::timeout(PATIENCE, all).await;
+    }
+
+    /// The VM is in another phase: written, and told to everybody.
+    pub(super) fn enter(&mut self, phase: Phase) {
+        self.state.phase = phase;
+        self.save();
+        self.clients.tell(&Event::Phase {
+            phase,
+            exit: self.state.exit.clone(),
+        });
+        self.settle_waiters();
+    }
+
+    /// Writes the state. A disk that refuses must not end the VM: the next change writes it all.
+    pub(super) fn save(&mut self) {
+        if let Some(lock) = &self.lock {
+            let _ = self.subject.store.save_state(lock, &self.state);
+        }
+    }
+}
+
+async fn pending<T>() -> T {
+    std::future::pending().await
+}
+
+async fn readable(line: Option<&Line>) {
+    match line {
+        // An error shows again when it is read.
+        Some(line) => drop(line.readable().await),
+        None => pending().await,
+    }
+}
+
+async fn writable(line: Option<&Line>) {
+    match line {
+        Some(line) => drop(line.writable().await),
+        None => pending().await,
+    }
+}
+
+/// The next connection. What fails, such as for want of descriptors, is tried again in a while.
+async fn accept(listener: &UnixListener) -> UnixStream {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => return stream,
+            Err(_) => tokio::time::sleep(Duration::from_secs(1)).await,
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! The whole program, as a user meets it: real guests under QEMU, the dashboard in a terminal.
+//!
+//! One test binary, so that the guest image is made once and the harness is shared. Every test has
+//! a data directory of its own and ends what it started.
+
+#![cfg(test)]
+
+mod bad_input;
+mod console;
+mod dashboard;
+mod lifecycle;
+mod picture;
+mod support;
+mod survival;
+mod terminal;

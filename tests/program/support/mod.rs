@@ -1,0 +1,16 @@
+//! What the tests of the whole program stand on: a bed for VMs, and a terminal to look at.
+
+mod bed;
+mod image;
+mod process;
+mod session;
+
+use std::time::Duration;
+
+pub(crate) use bed::{Bed, json_of};
+pub(crate) use process::{Process, wait_until};
+pub(crate) use session::{Session, Size};
+
+/// How long anything may take here. An emulated guest boots in two seconds on an idle host; the
+/// tests share two loaded cores with other guests, so only what will never come reaches this.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
