@@ -147,7 +147,9 @@ impl Reader {
                 .next_mark(offset)
                 .unwrap_or(u64::MAX)
                 .min(segment.end());
-            let length = usize::try_from(until - offset).unwrap_or(longest).min(longest);
+            let length = usize::try_from(until - offset)
+                .unwrap_or(longest)
+                .min(longest);
             let mut bytes = vec![0; length];
             let got = segment.file.read_at(&mut bytes, offset - segment.base)?;
             if got == 0 {
@@ -227,9 +229,10 @@ impl Log {
     }
 
     fn write(&mut self, offset: u64, bytes: &[u8], boot: u32, t_us: u64) -> io::Result<()> {
-        let full = self.reader.current.as_ref().is_none_or(|current| {
-            current.len > 0 && current.len + bytes.len() as u64 > self.cap
-        });
+        let full =
+            self.reader.current.as_ref().is_none_or(|current| {
+                current.len > 0 && current.len + bytes.len() as u64 > self.cap
+            });
         if full || self.torn {
             self.rotate(offset)?;
         }

@@ -125,7 +125,7 @@ fn in_pieces<F: Frame>(bytes: &[u8], random: &mut fastrand::Rng) -> Vec<Incoming
     while !rest.is_empty() {
         let (piece, tail) = rest.split_at(random.usize(1..=rest.len().min(40)));
         decoder.buffer().extend_from_slice(piece);
-        while let Some(frame) = decoder.next().unwrap() {
+        while let Some(frame) = decoder.take().unwrap() {
             frames.push(frame);
         }
         rest = tail;
@@ -168,12 +168,15 @@ fn raw(kind: u8, payload: &[u8]) -> Vec<u8> {
 fn decode<F: Frame>(bytes: &[u8]) -> Result<Option<Incoming<F>>, CodecError> {
     let mut decoder = Decoder::default();
     decoder.buffer().extend_from_slice(bytes);
-    decoder.next()
+    decoder.take()
 }
 
 #[test]
 fn a_newer_peer_is_tolerated() {
-    let request = raw(kind::REQUEST, br#"{"id":7,"request":{"do":"warp","speed":9}}"#);
+    let request = raw(
+        kind::REQUEST,
+        br#"{"id":7,"request":{"do":"warp","speed":9}}"#,
+    );
     let Ok(Some(Incoming::Unknown { id: Some(7), .. })) = decode::<ClientFrame>(&request) else {
         panic!("an unknown request must keep its id");
     };
@@ -186,7 +189,10 @@ fn a_newer_peer_is_tolerated() {
             Ok(Some(Incoming::Unknown { id: None, .. }))
         ));
     }
-    let extra = raw(kind::REQUEST, br#"{"id":7,"request":{"do":"kill"},"why":"new"}"#);
+    let extra = raw(
+        kind::REQUEST,
+        br#"{"id":7,"request":{"do":"kill"},"why":"new"}"#,
+    );
     assert!(matches!(
         decode::<ClientFrame>(&extra),
         Ok(Some(Incoming::Frame(ClientFrame::Request { id: 7, .. })))
@@ -221,7 +227,12 @@ fn nonsense_is_an_error_and_never_a_panic() {
         let mut bytes: Vec<u8> = (0..random.usize(1..64)).map(|_| random.u8(..)).collect();
         if random.bool() {
             // A plausible head, so that the payload is looked at.
-            bytes = raw(random.choice([1, 2, 3, 129, 130, 131, 132, 133, 134]).unwrap(), &bytes);
+            bytes = raw(
+                random
+                    .choice([1, 2, 3, 129, 130, 131, 132, 133, 134])
+                    .unwrap(),
+                &bytes,
+            );
         }
         let _ = decode::<ClientFrame>(&bytes);
         let _ = decode::<ServerFrame>(&bytes);

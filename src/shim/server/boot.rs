@@ -245,10 +245,19 @@ mod tests {
         ] {
             assert_eq!(is(line.as_bytes()), (true, false), "{line}");
         }
-        for line in ["Run /sbin/init as init process", "[ 12.5] Run /init as init process"] {
+        for line in [
+            "Run /sbin/init as init process",
+            "[ 12.5] Run /init as init process",
+        ] {
             assert_eq!(is(line.as_bytes()), (false, true), "{line}");
         }
-        for line in ["echo Linux version 6", "Linux version", "Run init as init process", "[", ""] {
+        for line in [
+            "echo Linux version 6",
+            "Linux version",
+            "Run init as init process",
+            "[",
+            "",
+        ] {
             assert_eq!(is(line.as_bytes()), (false, false), "{line}");
         }
     }

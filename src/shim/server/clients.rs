@@ -88,9 +88,7 @@ pub(super) struct Clients {
 
 impl Clients {
     /// No connection yet; what clients wish comes out of the receiver.
-    pub(super) fn new(
-        console: Rc<RefCell<Console>>,
-    ) -> (Self, mpsc::Receiver<(ClientId, Wish)>) {
+    pub(super) fn new(console: Rc<RefCell<Console>>) -> (Self, mpsc::Receiver<(ClientId, Wish)>) {
         let (wishes, receiver) = mpsc::channel(16);
         let clients = Self {
             console,
@@ -261,17 +259,35 @@ impl Desk {
                     t_us,
                     bytes,
                 };
-                (frame, Place { offset: next, ..place })
+                (
+                    frame,
+                    Place {
+                        offset: next,
+                        ..place
+                    },
+                )
             }
             Some(Piece::Missing { offset, missing }) => {
                 let offset_after = offset + missing;
                 let frame = ServerFrame::Gap { offset, missing };
-                (frame, Place { offset: offset_after, ..place })
+                (
+                    frame,
+                    Place {
+                        offset: offset_after,
+                        ..place
+                    },
+                )
             }
             None if !place.live => {
                 let offset = place.offset;
                 let frame = ServerFrame::Live { offset };
-                (frame, Place { live: true, ..place })
+                (
+                    frame,
+                    Place {
+                        live: true,
+                        ..place
+                    },
+                )
             }
             None => return None,
         };
@@ -291,7 +307,7 @@ impl Ears<'_> {
     /// What the client says next; `None` when it is gone or talks nonsense.
     async fn next(&mut self) -> Option<Incoming<ClientFrame>> {
         loop {
-            match self.decoder.next() {
+            match self.decoder.take() {
                 Ok(Some(frame)) => return Some(frame),
                 Ok(None) => {}
                 Err(_) => return None,
@@ -327,7 +343,9 @@ async fn hear(
     let credit = std::sync::Arc::new(Semaphore::new(MOST_TYPED as usize));
     let typed = async |bytes: Vec<u8>| {
         // A piece that is larger than all credit waits until the guest has taken everything else.
-        let wanted = u32::try_from(bytes.len()).unwrap_or(MOST_TYPED).min(MOST_TYPED);
+        let wanted = u32::try_from(bytes.len())
+            .unwrap_or(MOST_TYPED)
+            .min(MOST_TYPED);
         let credit = std::sync::Arc::clone(&credit);
         let credit = credit.acquire_many_owned(wanted).await.ok();
         Typed { bytes, credit }

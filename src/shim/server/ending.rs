@@ -122,15 +122,33 @@ mod tests {
             (None, Some(R::GuestReset), false, P::Code(0), R::GuestReset),
             (None, Some(R::GuestPanic), false, P::Code(1), R::GuestPanic),
             (None, Some(R::Signal), false, P::Code(0), R::Signal),
-            (None, Some(R::GuestShutdown), false, P::Unseen, R::GuestShutdown),
+            (
+                None,
+                Some(R::GuestShutdown),
+                false,
+                P::Unseen,
+                R::GuestShutdown,
+            ),
             (Some(R::Stopped), None, false, P::Code(0), R::Stopped),
-            (Some(R::Stopped), Some(R::GuestShutdown), false, P::Code(0), R::Stopped),
+            (
+                Some(R::Stopped),
+                Some(R::GuestShutdown),
+                false,
+                P::Code(0),
+                R::Stopped,
+            ),
             (Some(R::Stopped), None, true, P::Signal(9), R::Stopped),
             (Some(R::Stopped), None, false, P::Signal(9), R::Signal),
             (Some(R::Stopped), None, false, P::Unseen, R::Stopped),
             (Some(R::Killed), None, true, P::Signal(9), R::Killed),
             (Some(R::Killed), None, true, P::Unseen, R::Killed),
-            (Some(R::Killed), Some(R::GuestShutdown), true, P::Code(0), R::Killed),
+            (
+                Some(R::Killed),
+                Some(R::GuestShutdown),
+                true,
+                P::Code(0),
+                R::Killed,
+            ),
         ];
         for (asked, told, we_killed, exit, reason) in table {
             let ending = Ending {
@@ -147,7 +165,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let log = dir.path().join("vmm.log");
         assert_eq!(last_words(&log), None);
-        let text: String = (0..500).map(|n| format!("line {n}\n\n")).collect();
+        let lines: Vec<String> = (0..500).map(|n| format!("line {n}\n")).collect();
+        let text = lines.join("\n");
         std::fs::write(&log, text).unwrap();
         let words = last_words(&log).unwrap();
         assert_eq!(words.lines().count(), LAST_LINES);

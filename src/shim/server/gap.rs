@@ -142,9 +142,9 @@ fn agree(file: &File, line: &Line, delivered: &mut Vec<u8>) -> Option<u64> {
 fn ends_with(file: &File, length: u64, bytes: &[u8]) -> bool {
     let tail = &bytes[bytes.len().saturating_sub(4096)..];
     let mut read = vec![0; tail.len()];
-    length.checked_sub(tail.len() as u64).is_some_and(|at| {
-        file.read_exact_at(&mut read, at).is_ok() && read == tail
-    })
+    length
+        .checked_sub(tail.len() as u64)
+        .is_some_and(|at| file.read_exact_at(&mut read, at).is_ok() && read == tail)
 }
 
 /// Hands over what the socket holds at this moment. Asks the kernel itself: the event loop may not
