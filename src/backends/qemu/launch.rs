@@ -61,9 +61,9 @@ pub(super) async fn launch(
     }
     let argv = argv(launch, &facts(launch)?)?;
     let (sockets, listeners) = sockets::bind(&launch.run_dir, launch.has_agent)?;
-    // QEMU makes it too, but with a mode of its own.
-    open_log(&launch.paths.gap_log, false)?;
-    let log = open_log(&launch.paths.vmm_log, true)?;
+    // QEMU makes it too, but with a mode of its own, and goes on behind what an earlier boot said.
+    open_log(&launch.paths.gap_log)?;
+    let log = open_log(&launch.paths.vmm_log)?;
     let copy = log
         .try_clone()
         .map_err(io_error("open", launch.paths.vmm_log.clone()))?;
@@ -171,20 +171,17 @@ fn check_files(launch: &Launch) -> Result<(), BackendError> {
     Ok(())
 }
 
-fn open_log(path: &Path, anew: bool) -> Result<File, BackendError> {
+/// Opens a log for appending, empty and readable by its owner only.
+fn open_log(path: &Path) -> Result<File, BackendError> {
     let open = || {
-        if anew {
-            // Appending and truncating exclude each other when a file is opened.
-            match fs::remove_file(path) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                _ => {}
-            }
-        }
-        File::options()
+        let log = File::options()
             .append(true)
             .create(true)
             .mode(0o600)
-            .open(path)
+            .open(path)?;
+        // Emptied in place: whoever holds it open goes on to see the same file.
+        log.set_len(0)?;
+        Ok(log)
     };
     open().map_err(io_error("open", path.to_owned()))
 }

@@ -44,17 +44,20 @@ async fn run(launch: &Launch) -> Result<Launched<QemuMachine>, BackendError> {
 async fn expect(line: &mut Line, text: &str) {
     let mut seen = Vec::new();
     let read = async {
-        while !seen.ends_with(text.as_bytes()) {
+        while !String::from_utf8_lossy(&seen).contains(text) {
             assert!(line.read_buf(&mut seen).await.unwrap() > 0, "{seen:?}");
         }
     };
     timeout(LONG, read).await.unwrap();
 }
 
+/// How the guest ends. That it halts and goes on at our request is no news.
 async fn ending(launched: &mut Launched<QemuMachine>) -> Option<ExitReason> {
     while let Some(event) = timeout(LONG, launched.events.recv()).await.unwrap() {
-        if let MachineEvent::Ending(reason) = event {
-            return Some(reason);
+        match event {
+            MachineEvent::Ending(reason) => return Some(reason),
+            MachineEvent::AgentPort { .. } => {}
+            other => panic!("{other:?}"),
         }
     }
     None

@@ -1,0 +1,96 @@
+//! Taking over a VMM whose shim died.
+
+use std::time::{Duration, Instant};
+
+use tokio::time::timeout;
+
+use super::boot::{Detector, ready_pattern};
+use super::host::Host;
+use super::life::overdue;
+use super::owner::Owner;
+use crate::backends::{Backend, Launch, Machine};
+use crate::fault::Failure;
+use crate::guest::agent::PORT_NAME;
+use crate::vm::{Accel, BootResult, Phase, Vm};
+
+/// A VMM that does not talk to us by then does not at all.
+const DEADLINE: Duration = Duration::from_secs(10);
+
+impl<H: Host> Owner<H> {
+    /// Takes over the VMM of `vm`, with what it printed meanwhile. Phases of its boot that nobody
+    /// saw stay absent.
+    pub(super) async fn adopt(&mut self, vm: &Vm) -> Result<(), Failure> {
+        let process = vm.state.vmm.filter(|_| vm.phase.is_live());
+        let Some(process) = process else {
+            // Nobody lived to write what became of it.
+            self.state.shim = None;
+            self.state.vmm = None;
+            self.save();
+            return Err(self.ended_failure());
+        };
+        let launch = self.adopted_launch(vm);
+        let backend = self.host.backend();
+        let launched = timeout(DEADLINE, backend.adopt(&launch, process))
+            .await
+            .map_err(|_| overdue("the adoption of the VMM", DEADLINE))??;
+        self.take_over(launched);
+        self.resume_boot(vm);
+        let spawned = self.boot.spawned;
+        let mut halted = None;
+        if let Some(live) = &mut self.live {
+            let t_us = spawned.map_or(0, |at| {
+                u64::try_from(at.elapsed().as_micros()).unwrap_or(u64::MAX)
+            });
+            {
+                let mut console = self.console.borrow_mut();
+                // A log that cannot be read costs the screen, not the VM.
+                let _ = console.remember();
+                self.gap.catch_up(&mut console, &live.serial, t_us);
+            }
+            if let Some(agent) = &mut live.agent {
+                agent.hello();
+            }
+            halted = timeout(DEADLINE, live.machine.is_paused()).await.ok();
+        }
+        // Whatever its shim was about when it died: nobody waits for that any more.
+        self.state.activity = None;
+        self.state.phase = match halted {
+            Some(Ok(true)) => Phase::Paused,
+            _ => Phase::Running,
+        };
+        Ok(())
+    }
+
+    /// Goes on where the shim before us left off.
+    fn resume_boot(&mut self, vm: &Vm) {
+        let pattern = self.subject.spec.ready_pattern.as_deref();
+        let pattern = pattern.filter(|_| !vm.state.ready);
+        self.boot.detector = Detector::adopted(pattern.and_then(|text| ready_pattern(text).ok()));
+        let Some(boot) = &vm.state.boot else { return };
+        self.boot.watched = false;
+        self.boot.offset = boot.console_offset;
+        self.boot.recorded = boot.result != BootResult::Booting;
+        self.console.borrow_mut().continue_boot(boot.id);
+        let since = jiff::Timestamp::now()
+            .duration_since(boot.at)
+            .unsigned_abs();
+        self.boot.spawned = Instant::now().checked_sub(since);
+    }
+
+    /// The launch as it was, as far as an adoption needs it.
+    fn adopted_launch(&self, vm: &Vm) -> Launch {
+        let spec = self.subject.spec.clone();
+        Launch {
+            name: self.subject.name.clone(),
+            program: vm.state.argv.first().map(Into::into).unwrap_or_default(),
+            accel: vm.state.accel.unwrap_or(Accel::Tcg),
+            kernel: spec.kernel.clone().unwrap_or_default(),
+            initrd: spec.initrd.clone(),
+            rootfs: spec.rootfs.clone(),
+            has_agent: vm.state.argv.iter().any(|word| word.contains(PORT_NAME)),
+            paths: self.subject.paths.clone(),
+            run_dir: self.subject.run_dir.clone(),
+            spec,
+        }
+    }
+}

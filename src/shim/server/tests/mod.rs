@@ -1,0 +1,8 @@
+//! The owner against a machine that exists only here, on a clock that does not wait.
+
+mod fake;
+
+mod adoption;
+mod boots;
+mod output;
+mod stopping;

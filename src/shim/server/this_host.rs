@@ -1,0 +1,99 @@
+//! The machine that we really run on.
+
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use super::host::{Host, Prepared, Subject};
+use crate::backends::qemu::{self, Qemu};
+use crate::backends::{Launch, accel, kvm};
+use crate::fault::{Code, Failure};
+use crate::guest::ImageStore;
+use crate::vm::{Arch, BackendKind, VmSpec};
+
+/// QEMU, the images in the store, and what this host can do.
+pub(super) struct ThisHost {
+    backend: Rc<Qemu>,
+}
+
+impl ThisHost {
+    pub(super) fn new() -> Self {
+        Self {
+            backend: Rc::new(Qemu),
+        }
+    }
+}
+
+impl Host for ThisHost {
+    type Backend = Qemu;
+
+    fn backend(&self) -> Rc<Qemu> {
+        Rc::clone(&self.backend)
+    }
+
+    async fn prepare(&self, subject: &Subject) -> Result<Prepared, Failure> {
+        let spec = &subject.spec;
+        if spec.backend != BackendKind::Qemu {
+            return Err(Failure::new(
+                Code::MissingDependency,
+                format!("VMs cannot be run by {} yet", spec.backend),
+            )
+            .with_hint("make the VM with `--backend qemu`"));
+        }
+        let files = Files::of(spec, &ImageStore::new(subject.store.images_dir()))?;
+        let chosen = accel::choose(spec, Arch::host(), &kvm::verdict(&subject.store))?;
+        let program = qemu::program(spec.arch)?;
+        Ok(Prepared {
+            accel_reason: chosen.reason,
+            launch: Launch {
+                name: subject.name.clone(),
+                spec: spec.clone(),
+                program,
+                accel: chosen.accel,
+                kernel: files.kernel,
+                initrd: files.initrd,
+                rootfs: files.rootfs,
+                has_agent: files.has_agent,
+                paths: subject.paths.clone(),
+                run_dir: subject.run_dir.clone(),
+            },
+        })
+    }
+}
+
+/// What is booted: the image's files, and the spec's own in their place.
+struct Files {
+    kernel: PathBuf,
+    initrd: Option<PathBuf>,
+    rootfs: Option<PathBuf>,
+    has_agent: bool,
+}
+
+impl Files {
+    fn of(spec: &VmSpec, images: &ImageStore) -> Result<Self, Failure> {
+        let image = spec.image.as_ref();
+        let image = image.map(|image| images.pinned(image)).transpose()?;
+        let own = |path: &Option<PathBuf>| path.as_deref().map(Path::to_owned);
+        let kernel = own(&spec.kernel).or_else(|| {
+            let image = image.as_ref()?;
+            // The ELF boots faster: nothing has to be unpacked in the guest.
+            let elf = image.vmlinux.clone().filter(|_| spec.arch == Arch::X86_64);
+            Some(elf.unwrap_or_else(|| image.vmlinuz.clone()))
+        });
+        let kernel = kernel.ok_or_else(|| {
+            Failure::new(
+                Code::InvalidInput,
+                "the VM has neither an image nor a kernel",
+            )
+            .with_hint("make it with --image or --kernel")
+        })?;
+        let of_image =
+            |pick: fn(&crate::guest::Image) -> Option<PathBuf>| image.as_ref().and_then(pick);
+        Ok(Self {
+            kernel,
+            initrd: own(&spec.initrd).or_else(|| of_image(|image| image.initramfs.clone())),
+            rootfs: own(&spec.rootfs).or_else(|| of_image(|image| image.rootfs.clone())),
+            // An initial RAM file system of the user's own need not have it.
+            has_agent: spec.initrd.is_none() && image.as_ref().is_some_and(|it| it.has_agent),
+        })
+    }
+}
