@@ -80,7 +80,7 @@ impl Accel {
 words! {
     /// How much of a CPU an emulated guest is shown; with KVM and HVF it is always the host's own.
     CpuModel, "cpu model" {
-        /// A plain x86-64 with x2APIC, which boots fastest: no AVX, no AES.
+        /// A plain x86-64, which boots fastest: no AVX, no AES.
         Fast = "fast",
         /// Every feature that the emulator knows.
         Max = "max",

@@ -1,9 +1,9 @@
 //! From a decision to a QEMU whose vCPUs are about to run.
 
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Read};
 use std::net::{Ipv4Addr, TcpListener};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use super::qmp::Connection;
 use super::sockets::{self, io_error};
 use crate::backends::process::{self, Guard, Process};
 use crate::backends::{BackendError, Launch, Launched, Machine};
-use crate::vm::{BootPhase, DiskMode};
+use crate::vm::{Arch, BootPhase, DiskMode};
 
 /// How long QEMU may take until it answers: 20 to 100 ms, much longer on a host that swaps.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -83,31 +83,34 @@ pub(super) async fn launch(
     // If QEMU dies, its ends must be the last, so that ours see it.
     drop(listeners);
 
+    let ready = async {
+        let connection = Connection::open(sockets.qmp).await?;
+        stamp(BootPhase::VmmReady);
+        let machine = QemuMachine::new(connection.client.clone(), process.clone());
+        let vcpu_threads = machine.vcpu_threads().await?;
+        Ok((connection, machine, vcpu_threads))
+    };
     let answered = tokio::select! {
         biased;
-        _ = process.ended() => None,
-        answered = tokio::time::timeout(PATIENCE, Connection::open(sockets.qmp)) => Some(answered),
+        _ = process.ended() => return Err(ended_early(launch, &mut guard)),
+        answered = tokio::time::timeout(PATIENCE, ready) => answered,
     };
-    let connection = match answered {
-        Some(Ok(Ok(connection))) => connection,
-        Some(Err(_)) => {
+    let (connection, machine, vcpu_threads) = match answered {
+        Ok(Ok(ready)) => ready,
+        // It hung up: then it is about to die, unless it is no QEMU.
+        Ok(Err(error)) => {
+            return Err(match tokio::time::timeout(DEATH, process.ended()).await {
+                Ok(_) => ended_early(launch, &mut guard),
+                Err(_) => error,
+            });
+        }
+        Err(_) => {
             return Err(BackendError::TimedOut {
                 what: "QEMU's start".to_owned(),
                 after: PATIENCE,
             });
         }
-        // It hung up: then it is about to die, unless it is no QEMU.
-        Some(Ok(Err(error))) => {
-            if tokio::time::timeout(DEATH, process.ended()).await.is_err() {
-                return Err(error);
-            }
-            return Err(ended_early(launch, &mut guard));
-        }
-        None => return Err(ended_early(launch, &mut guard)),
     };
-    stamp(BootPhase::VmmReady);
-    let machine = QemuMachine::new(connection.client, process.clone());
-    let vcpu_threads = machine.vcpu_threads().await?;
     Ok(Launched {
         machine,
         process: process.id(),
@@ -158,17 +161,62 @@ fn check_ports(launch: &Launch) -> Result<(), BackendError> {
     Ok(())
 }
 
-/// Named here, a missing file is named with its use and path in every version of QEMU.
+/// Named here, a missing file is named with its use and path in every version of QEMU, and what is
+/// no kernel is told before it is run as one.
 fn check_files(launch: &Launch) -> Result<(), BackendError> {
+    let unusable = |what, path: &Path, why: &str| BackendError::Value {
+        what,
+        value: path.to_owned(),
+        why: why.to_owned(),
+    };
     let files = [
-        Some(&launch.kernel),
-        launch.initrd.as_ref(),
-        launch.rootfs.as_ref(),
+        ("kernel", Some(&launch.kernel)),
+        ("initrd", launch.initrd.as_ref()),
+        ("root file system", launch.rootfs.as_ref()),
     ];
-    for path in files.into_iter().flatten() {
-        File::open(path).map_err(io_error("open", path.clone()))?;
+    for (what, path) in files {
+        let Some(path) = path else { continue };
+        let kind = fs::metadata(path)
+            .map_err(io_error("open", path.clone()))?
+            .file_type();
+        // To open a FIFO would wait for its writer.
+        if !kind.is_file() && !kind.is_block_device() {
+            return Err(unusable(what, path, "it is no file"));
+        }
+        let mut file = File::open(path).map_err(io_error("open", path.clone()))?;
+        if what == "kernel" {
+            let mut head = [0; 1024];
+            let length = fill(&mut file, &mut head).map_err(io_error("read", path.clone()))?;
+            if let Err(why) = check_kernel(&head[..length], launch.spec.arch) {
+                return Err(unusable(what, path, why));
+            }
+        }
     }
     Ok(())
+}
+
+/// Reads until `buffer` is full or the file ends.
+fn fill(file: &mut File, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut length = 0;
+    while length < buffer.len() {
+        match file.read(&mut buffer[length..])? {
+            0 => break,
+            count => length += count,
+        }
+    }
+    Ok(length)
+}
+
+/// The kernels that QEMU boots, by the beginning of the file (Linux, `arch/x86/boot.rst` and
+/// `arch/arm64/booting.rst`; the latter may be gzipped).
+fn check_kernel(head: &[u8], arch: Arch) -> Result<(), &'static str> {
+    let has = |at: usize, magic: &[u8]| head.get(at..at + magic.len()) == Some(magic);
+    match arch {
+        Arch::X86_64 if has(0, b"\x7fELF") || has(0x202, b"HdrS") => Ok(()),
+        Arch::X86_64 => Err("it is no kernel: neither an ELF nor a bzImage"),
+        Arch::Aarch64 if has(56, b"ARM\x64") || has(0, b"\x1f\x8b") => Ok(()),
+        Arch::Aarch64 => Err("it is no kernel: neither an `Image` nor one that is gzipped"),
+    }
 }
 
 /// Opens a log for appending, empty and readable by its owner only.
@@ -184,4 +232,21 @@ fn open_log(path: &Path) -> Result<File, BackendError> {
         Ok(log)
     };
     open().map_err(io_error("open", path.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kernel_is_known_by_its_beginning() {
+        let at = |at: usize, magic: &[u8]| [vec![0; at], magic.to_vec(), vec![0; 9]].concat();
+        let x86 = |head: &[u8]| check_kernel(head, Arch::X86_64).is_ok();
+        let arm = |head: &[u8]| check_kernel(head, Arch::Aarch64).is_ok();
+        assert!(x86(b"\x7fELF\x02") && x86(&at(0x202, b"HdrS")));
+        assert!(!x86(b"") && !x86(b"#!/bin/sh") && !x86(&at(0x201, b"HdrS")));
+        assert!(arm(&at(56, b"ARM\x64")) && arm(b"\x1f\x8b\x08"));
+        // An ELF hangs silently on ARM.
+        assert!(!arm(b"\x7fELF\x02") && !arm(b""));
+    }
 }

@@ -202,7 +202,6 @@ async fn a_vmm_whose_shim_let_go_is_adopted_with_console_control_and_exit() {
 async fn an_option_that_qemu_refuses_fails_at_once_with_its_own_words() {
     let dir = tempfile::tempdir().unwrap();
     let mut launch = canary_in(dir.path());
-    std::fs::write(&launch.kernel, "no kernel at all").unwrap();
     launch.spec.mem_size_mib = 1 << 40;
     let error = run(&launch).await.err().unwrap();
     let BackendError::ExitedEarly { status, words, .. } = &error else {
@@ -312,6 +311,17 @@ async fn bad_input_is_refused_before_anything_is_spawned() {
         told.starts_with("could not open") && told.contains("/none"),
         "{told}"
     );
+
+    let script = dir.path().join("script");
+    std::fs::write(&script, "#!/bin/sh").unwrap();
+    let fifo = dir.path().join("fifo");
+    nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    for (path, why) in [(script, "it is no kernel"), (fifo, "it is no file")] {
+        let mut wrong = launch.clone();
+        wrong.kernel = path;
+        let told = refused(wrong).await;
+        assert!(told.contains(why), "{told}");
+    }
 
     let mut nowhere = launch.clone();
     nowhere.run_dir = dir.path().join("no/run/dir");
