@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use super::error::GuestError;
+use super::staging::make_directory;
 use crate::vm::Arch;
 
 /// The distribution's package tools, for one architecture.
@@ -153,7 +154,7 @@ impl Packages {
     /// Downloads a package and unpacks it into a directory of its own.
     fn unpacked(&self, package: &str) -> Result<PathBuf, GuestError> {
         let root = self.work.join(package);
-        fs::create_dir(&root).map_err(GuestError::io("make", &root))?;
+        make_directory(&root)?;
         let output = run(Command::new("apt-get")
             .current_dir(&root)
             // Root may write here, apt's own sandbox user may not.
@@ -169,11 +170,8 @@ impl Packages {
         .map_err(program("apt-get", package))?;
         let archive = entry_with(&root, package).filter(|_| output.status.success());
         let Some(archive) = archive else {
-            return Err(GuestError::Missing {
-                what: format!("the package {package}"),
-                why: complaint(&output),
-                hint: format!("`sudo apt-get update`, or {}", by_hand(package)),
-            });
+            let hint = format!("`sudo apt-get update`, or {}", by_hand(package));
+            return Err(failed(&format!("the package {package}"), &output, hint));
         };
         let unpacked = root.join("unpacked");
         let output = run(Command::new("dpkg-deb")
@@ -181,11 +179,8 @@ impl Packages {
             .args([&archive, &unpacked]))
         .map_err(program("dpkg-deb", package))?;
         if !output.status.success() {
-            return Err(GuestError::Missing {
-                what: format!("the content of {}", archive.display()),
-                why: complaint(&output),
-                hint: "make room on that file system, or try again".to_owned(),
-            });
+            let hint = "try again".to_owned();
+            return Err(failed(&format!("the files of {package}"), &output, hint));
         }
         // The package is a third of what lies here now.
         fs::remove_file(&archive).map_err(GuestError::io("remove", &archive))?;
@@ -228,19 +223,30 @@ fn output_line(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).trim().to_owned()
 }
 
-/// The last error in what a program said, without its mark.
-fn complaint(output: &Output) -> String {
+/// What a program could not get, and why, in its own words: the line about a full disk, else the
+/// last error of apt (`E:`), else the first line.
+fn failed(what: &str, output: &Output, hint: String) -> GuestError {
     let text = String::from_utf8_lossy(&output.stderr);
-    let line = text
+    let full = text
         .lines()
-        .rfind(|line| line.starts_with("E:"))
-        .or_else(|| text.lines().rfind(|line| !line.trim().is_empty()))
+        .find(|line| line.contains("No space left") || line.contains("quota exceeded"));
+    let why = full
+        .or_else(|| text.lines().rfind(|line| line.starts_with("E:")))
+        .or_else(|| text.lines().find(|line| !line.trim().is_empty()))
         .unwrap_or("it gave no reason");
-    line.trim_start_matches("E:")
-        .trim()
-        .chars()
-        .take(300)
-        .collect()
+    GuestError::Missing {
+        what: what.to_owned(),
+        why: why
+            .trim_start_matches("E:")
+            .trim()
+            .chars()
+            .take(300)
+            .collect(),
+        hint: match full {
+            Some(_) => "make room on that file system: making an image takes 250 MB".to_owned(),
+            None => hint,
+        },
+    }
 }
 
 /// The first entry of `directory` whose name begins with `prefix`.

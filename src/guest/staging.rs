@@ -60,6 +60,7 @@ impl Staging {
             .mode(0o600)
             .open(&lock)
             .map_err(GuestError::io("open", &lock))?;
+        set_mode(&lock, 0o600)?;
         let held = match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
             Err((file, nix::errno::Errno::EWOULDBLOCK)) => {
                 progress("waiting for another change of the images to end");
@@ -169,7 +170,7 @@ fn remove_leftovers(root: &Path) {
 }
 
 /// A directory that its owner can use whatever the umask is.
-fn make_directory(path: &Path) -> Result<(), GuestError> {
+pub(super) fn make_directory(path: &Path) -> Result<(), GuestError> {
     if path.is_dir() {
         return Ok(());
     }
