@@ -4,7 +4,7 @@ use std::io;
 use std::time::Duration;
 
 use crossterm::event::EventStream;
-use futures_util::{FutureExt, StreamExt};
+use futures_util::StreamExt;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -159,19 +159,15 @@ impl App {
         Ok(())
     }
 
-    /// Takes in what waits already, so that one frame shows all of it.
+    /// Takes in the messages that wait already, so that one frame shows all of them.
+    ///
+    /// Input is left to the `select!`, which looks at it first: `EventStream` keeps the waker of
+    /// the poll that found nothing, so a poll outside of the task would lose the next key.
     fn drain(&mut self, inbox: &mut mpsc::Receiver<Message>) -> io::Result<()> {
         for _ in 0..BATCH {
-            let event = self
-                .input
-                .as_mut()
-                .and_then(|input| input.next().now_or_never());
-            if let Some(event) = event {
-                self.take_in_event(event)?;
-            } else if let Ok(message) = inbox.try_recv() {
-                self.take_in(message)?;
-            } else {
-                break;
+            match inbox.try_recv() {
+                Ok(message) => self.take_in(message)?,
+                Err(_) => break,
             }
         }
         Ok(())

@@ -166,7 +166,7 @@ impl Listener {
     /// The next frame; `None` when the shim closed the connection. Cancel-safe.
     pub async fn next(&mut self) -> Result<Option<ServerFrame>, ClientError> {
         loop {
-            match self.decoder.next() {
+            match self.decoder.take() {
                 Ok(Some(Incoming::Frame(frame))) => return Ok(Some(frame)),
                 // An answer that we cannot read must not leave its asker waiting.
                 Ok(Some(Incoming::Unknown { id: Some(id), what })) => {

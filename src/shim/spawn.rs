@@ -79,7 +79,11 @@ pub async fn spawn_program(
         .arg(store.root())
         .args(["--task", task.word(), name.as_str()])
         .env_clear()
-        .envs(ENVIRONMENT.iter().filter_map(|&key| Some((key, std::env::var_os(key)?))))
+        .envs(
+            ENVIRONMENT
+                .iter()
+                .filter_map(|&key| Some((key, std::env::var_os(key)?))),
+        )
         .current_dir("/")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -102,7 +106,10 @@ pub async fn spawn_program(
         Err(_) => {
             return Err(Failure::new(
                 Code::Timeout,
-                format!("the shim of `{name}` said nothing for {} s", DEADLINE.as_secs()),
+                format!(
+                    "the shim of `{name}` said nothing for {} s",
+                    DEADLINE.as_secs()
+                ),
             ));
         }
     };
@@ -112,7 +119,9 @@ pub async fn spawn_program(
         word => Err(serde_json::from_slice(word).unwrap_or_else(|_| {
             let said = String::from_utf8_lossy(word);
             let said = crate::console::sanitize_line(&said, 200);
-            failed(format!("the shim of `{name}` said something unexpected: {said}"))
+            failed(format!(
+                "the shim of `{name}` said something unexpected: {said}"
+            ))
         })),
     }
 }

@@ -21,6 +21,9 @@ pub(super) fn word(status: Option<Status>) -> (&'static str, &'static str, Role)
     }
 }
 
+/// The width of the panel where there is room for it.
+const WIDTH: u16 = 120;
+
 /// Draws the panel.
 pub(super) fn render(
     frame: &mut Frame<'_>,
@@ -29,13 +32,7 @@ pub(super) fn render(
     scroll: usize,
     theme: &Theme,
 ) {
-    let title = "Doctor: what works on this host";
-    let size = (
-        120,
-        area.height
-            .saturating_sub(if area.height > 40 { 6 } else { 0 }),
-    );
-    let inner = panel::open(frame, area, size, title, theme);
+    let width = panel::inner_width(area, WIDTH);
     let health = &state.doctor;
     let mut lines = vec![verdict(state, theme)];
     if let Some(report) = &health.report {
@@ -43,12 +40,7 @@ pub(super) fn render(
             "{} {}: backend {} ({})",
             report.system, report.arch, report.backend_resolved, report.backend_reason
         );
-        lines.extend(wrapped(
-            &clean(&text),
-            inner.width,
-            0,
-            theme.style(Role::Muted),
-        ));
+        lines.extend(wrapped(&clean(&text), width, 0, theme.style(Role::Muted)));
     }
     lines.push(Line::default());
     let names = health.planned.iter();
@@ -64,10 +56,13 @@ pub(super) fn render(
             doctor::title(name),
             finding,
             column,
-            inner.width,
+            width,
             theme,
         ));
     }
+    let height = u16::try_from(lines.len() + 2).unwrap_or(u16::MAX);
+    let title = "Doctor: what works on this host";
+    let inner = panel::open(frame, area, (WIDTH, height), title, theme);
     panel::lines(frame, inner, &lines, scroll, theme);
 }
 

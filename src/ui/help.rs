@@ -29,12 +29,12 @@ pub(super) fn render(
         lines.push(Line::styled(text, theme.style(Role::Muted)));
     }
     let height = u16::try_from(lines.len() + 2).unwrap_or(u16::MAX);
-    let inner = panel::open(frame, area, (86, height), "Keys", theme);
+    let inner = panel::open(frame, area, (96, height), "Keys", theme);
     panel::lines(frame, inner, &lines, scroll, theme);
 }
 
 fn section(lines: &mut Vec<Line<'_>>, state: &State, context: Context, theme: &Theme) {
-    const COLUMN: usize = 24;
+    const COLUMN: usize = 31;
     for action in Action::ALL {
         if !action.applies_in(context) {
             continue;

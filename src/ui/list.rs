@@ -100,7 +100,7 @@ pub(super) fn render(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &T
     }
     let buffer = frame.buffer_mut();
     let columns = Columns::of(area.width);
-    heading(buffer, area, &columns, theme);
+    heading(buffer, area, state, &columns, theme);
     let rows = Rect {
         y: area.y + 1,
         height: area.height - 1,
@@ -118,18 +118,9 @@ pub(super) fn render(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &T
         };
         self::row(buffer, line, row, state, &columns, theme);
     }
-    let below = state
-        .shown_count()
-        .saturating_sub(state.top + usize::from(rows.height));
-    if below > 0 {
-        let text = format!(" +{below} ");
-        let width = u16::try_from(text.len()).unwrap_or(0);
-        let x = rows.right().saturating_sub(width);
-        put(buffer, x, area.y, width, &text, theme.style(Role::Accent));
-    }
 }
 
-fn heading(buffer: &mut Buffer, area: Rect, columns: &Columns, theme: &Theme) {
+fn heading(buffer: &mut Buffer, area: Rect, state: &State, columns: &Columns, theme: &Theme) {
     let style = theme.style(Role::Muted);
     let mut x = area.x + 1;
     let left = |buffer: &mut Buffer, x: &mut u16, width: u16, word: &str| {
@@ -139,7 +130,16 @@ fn heading(buffer: &mut Buffer, area: Rect, columns: &Columns, theme: &Theme) {
         }
     };
     left(buffer, &mut x, PHASE, "PHASE");
-    left(buffer, &mut x, columns.name, "NAME");
+    let below = state
+        .shown_count()
+        .saturating_sub(state.top + usize::from(area.height - 1));
+    let mut name = "NAME ".to_owned();
+    for (count, arrow) in [(state.top, '↑'), (below, '↓')] {
+        if count > 0 {
+            name.extend([arrow.to_string(), count.to_string()]);
+        }
+    }
+    left(buffer, &mut x, columns.name, &name);
     left(buffer, &mut x, columns.backend, "BACKEND");
     for (width, word) in [
         (columns.cpu, "CPU %"),

@@ -6,7 +6,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Clear, Widget};
 use unicode_width::UnicodeWidthStr;
 
-use super::text::{clean, put, wrapped};
+use super::text::{clean, wrapped};
 use super::{Role, Theme, panel, text};
 use crate::app::journal::{Entry, Level};
 use crate::app::state::{Modal, State};
@@ -19,6 +19,8 @@ fn glyph(level: Level) -> (&'static str, Role) {
     }
 }
 
+/// The width of the panel where there is room for it.
+const WIDTH: u16 = 110;
 /// How many fading messages are shown at once.
 const AT_ONCE: usize = 3;
 
@@ -70,19 +72,14 @@ pub(super) fn render(
     scroll: usize,
     theme: &Theme,
 ) {
-    let inner = panel::open(frame, area, (110, area.height), "Messages", theme);
+    let width = panel::inner_width(area, WIDTH);
     let mut lines: Vec<Line<'_>> = Vec::new();
     for entry in state.journal.entries().rev() {
         let (glyph, role) = glyph(entry.level);
         let age = state.now.mono.saturating_sub(entry.at.mono);
         let when = format!("{:>7} ago ", super::list::uptime(age));
         let indent = u16::try_from(when.width() + 2).unwrap_or(0);
-        let mut body = wrapped(
-            &clean(&entry.text),
-            inner.width,
-            indent,
-            theme.style(Role::Text),
-        );
+        let mut body = wrapped(&clean(&entry.text), width, indent, theme.style(Role::Text));
         if let Some(span) = body.first_mut().and_then(|line| line.spans.first_mut()) {
             *span = Span::styled(when, theme.style(Role::Muted));
         }
@@ -95,20 +92,15 @@ pub(super) fn render(
         for detail in entry.hint.iter().chain(&entry.details) {
             for line in detail.lines().take(20) {
                 let style = theme.style(Role::Muted);
-                lines.append(&mut wrapped(&clean(line), inner.width, indent, style));
+                lines.append(&mut wrapped(&clean(line), width, indent, style));
             }
         }
     }
     if lines.is_empty() {
-        let style = theme.style(Role::Muted);
-        put(
-            frame.buffer_mut(),
-            inner.x,
-            inner.y,
-            inner.width,
-            "Nothing was told yet.",
-            style,
-        );
+        let text = "Nothing was told yet.";
+        lines.push(Line::styled(text, theme.style(Role::Muted)));
     }
+    let height = u16::try_from(lines.len() + 2).unwrap_or(u16::MAX);
+    let inner = panel::open(frame, area, (WIDTH, height), "Messages", theme);
     panel::lines(frame, inner, &lines, scroll, theme);
 }

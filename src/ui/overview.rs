@@ -95,10 +95,7 @@ fn memory(row: &Row, width: usize, theme: &Theme) -> Line<'static> {
     let used = row.sample().and_then(|sample| sample.rss).map(text::mib);
     let allotted = row.vm.spec.as_ref().map(|spec| spec.mem_size_mib);
     let share = match (used, allotted) {
-        (Some(used), Some(allotted)) if allotted > 0 => {
-            let number = |mib: u64| f64_of(usize::try_from(mib).unwrap_or(usize::MAX));
-            number(used) / number(allotted)
-        }
+        (Some(used), Some(allotted)) if allotted > 0 => number(used) / number(allotted),
         _ => 0.0,
     };
     let (full, empty) = bar(share.min(1.0), width);
@@ -120,64 +117,62 @@ type Share = fn(Sample) -> Option<f64>;
 /// Graphs of some rows each: the guest's CPU, the VMM's, and memory.
 fn graphs(buffer: &mut Buffer, area: Rect, row: &Row, theme: &Theme) {
     let sample = row.sample().unwrap_or_default();
-    let each = ((area.height.saturating_sub(4)) / 2).clamp(2, 10);
-    let mut y = area.y;
-    let shares: [(&str, _, Share, Role); 2] = [
+    let cpu = most_cpu(row);
+    let allotted = row.vm.spec.as_ref().map_or(0, |spec| spec.mem_size_mib);
+    let shares: [(Line<'_>, f64, Share, Role); 3] = [
         (
-            "CPU of the guest",
-            sample.guest_percent,
+            share("CPU of the guest", sample.guest_percent, theme),
+            cpu,
             |s| s.guest_percent,
             Role::Guest,
         ),
         (
-            "CPU of the VMM",
-            sample.vmm_percent,
+            share("CPU of the VMM", sample.vmm_percent, theme),
+            cpu,
             |s| s.vmm_percent,
             Role::Vmm,
         ),
+        (
+            memory(
+                row,
+                usize::from(area.width.saturating_sub(LABEL + 24)).min(30),
+                theme,
+            ),
+            number(allotted),
+            |s| s.rss.map(|rss| number(text::mib(rss))),
+            Role::Guest,
+        ),
     ];
-    for (name, value, of, role) in shares {
-        let title = format!("{name}  {} %", text::percent(value));
-        put(
-            buffer,
-            area.x,
+    let each = (area.height / 3).clamp(3, 12);
+    for (y, (title, most, of, role)) in (area.y..).step_by(usize::from(each)).zip(shares) {
+        let part = Rect {
             y,
-            area.width,
-            &title,
-            theme.style(Role::Text),
-        );
-        let graph = Rect {
-            y: y + 1,
             height: each - 1,
             ..area
+        };
+        let part = part.intersection(area);
+        text::lines(buffer, part, &[title], 0);
+        let graph = Rect {
+            y: part.y + 1,
+            height: part.height.saturating_sub(1),
+            ..part
         };
         let values: Vec<_> = row
             .history
             .iter()
             .map(|sample| sample.and_then(of))
             .collect();
-        self::graph(
-            buffer,
-            graph.intersection(area),
-            &values,
-            most_cpu(row),
-            role,
-            theme,
-        );
-        y += each;
+        self::graph(buffer, graph, &values, most, role, theme);
     }
-    let place = Rect {
-        y: y + 1,
-        height: 1,
-        ..area
-    };
-    let width = usize::from(area.width.saturating_sub(LABEL + 22)).min(40);
-    text::lines(
-        buffer,
-        place.intersection(area),
-        &[memory(row, width, theme)],
-        0,
-    );
+}
+
+fn share(name: &str, value: Option<f64>, theme: &Theme) -> Line<'static> {
+    let text = format!("{name}  {} %", text::percent(value));
+    Line::styled(text, theme.style(Role::Text))
+}
+
+fn number(mib: u64) -> f64 {
+    f64_of(usize::try_from(mib).unwrap_or(usize::MAX))
 }
 
 /// Bars of several rows: each row shows its own slice of the scale.

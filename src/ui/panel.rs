@@ -8,6 +8,12 @@ use ratatui::widgets::{Block, BorderType, Clear, Padding, Widget};
 use super::text;
 use super::{Role, Theme};
 
+/// The width within the frame of a panel that is `width` wide where there is room for it.
+pub(super) fn inner_width(area: Rect, width: u16) -> u16 {
+    let width = width.min(area.width);
+    width.saturating_sub(2 + 2 * u16::from(width > 50))
+}
+
 /// Clears the middle of the screen for a panel of at most that size and frames it; returns what is
 /// within the frame.
 pub(super) fn open(

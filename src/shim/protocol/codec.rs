@@ -84,7 +84,7 @@ impl Decoder {
     }
 
     /// The next whole frame, if there is one.
-    pub fn next<F: Frame>(&mut self) -> Result<Option<Incoming<F>>, CodecError> {
+    pub fn take<F: Frame>(&mut self) -> Result<Option<Incoming<F>>, CodecError> {
         let rest = &self.buffer[self.taken..];
         let Some((length, rest)) = rest.split_first_chunk::<LENGTH>() else {
             return Ok(None);

@@ -125,7 +125,7 @@ fn in_pieces<F: Frame>(bytes: &[u8], random: &mut fastrand::Rng) -> Vec<Incoming
     while !rest.is_empty() {
         let (piece, tail) = rest.split_at(random.usize(1..=rest.len().min(40)));
         decoder.buffer().extend_from_slice(piece);
-        while let Some(frame) = decoder.next().unwrap() {
+        while let Some(frame) = decoder.take().unwrap() {
             frames.push(frame);
         }
         rest = tail;
@@ -168,7 +168,7 @@ fn raw(kind: u8, payload: &[u8]) -> Vec<u8> {
 fn decode<F: Frame>(bytes: &[u8]) -> Result<Option<Incoming<F>>, CodecError> {
     let mut decoder = Decoder::default();
     decoder.buffer().extend_from_slice(bytes);
-    decoder.next()
+    decoder.take()
 }
 
 #[test]

@@ -9,7 +9,8 @@ use super::host::Host;
 use super::life::overdue;
 use super::owner::Owner;
 use crate::backends::{Backend, Launch, Machine};
-use crate::fault::{Code, Failure};
+use crate::fault::Failure;
+use crate::guest::agent::PORT_NAME;
 use crate::vm::{Accel, BootResult, Phase, Vm};
 
 /// A VMM that does not talk to us by then does not at all.
@@ -34,17 +35,18 @@ impl<H: Host> Owner<H> {
             .map_err(|_| overdue("the adoption of the VMM", DEADLINE))??;
         self.take_over(launched);
         self.resume_boot(vm);
-        let spawned = self.spawned;
+        let spawned = self.boot.spawned;
         let mut halted = None;
         if let Some(live) = &mut self.live {
             let t_us = spawned.map_or(0, |at| {
                 u64::try_from(at.elapsed().as_micros()).unwrap_or(u64::MAX)
             });
-            let mut console = self.console.borrow_mut();
-            // A log that cannot be read costs the screen, not the VM.
-            let _ = console.remember();
-            self.gap.catch_up(&mut console, &live.serial, t_us);
-            drop(console);
+            {
+                let mut console = self.console.borrow_mut();
+                // A log that cannot be read costs the screen, not the VM.
+                let _ = console.remember();
+                self.gap.catch_up(&mut console, &live.serial, t_us);
+            }
             if let Some(agent) = &mut live.agent {
                 agent.hello();
             }
@@ -63,14 +65,16 @@ impl<H: Host> Owner<H> {
     fn resume_boot(&mut self, vm: &Vm) {
         let pattern = self.subject.spec.ready_pattern.as_deref();
         let pattern = pattern.filter(|_| !vm.state.ready);
-        self.detector = Detector::adopted(pattern.and_then(|text| ready_pattern(text).ok()));
+        self.boot.detector = Detector::adopted(pattern.and_then(|text| ready_pattern(text).ok()));
         let Some(boot) = &vm.state.boot else { return };
-        self.watched = false;
-        self.boot_offset = boot.console_offset;
-        self.recorded = boot.result != BootResult::Booting;
+        self.boot.watched = false;
+        self.boot.offset = boot.console_offset;
+        self.boot.recorded = boot.result != BootResult::Booting;
         self.console.borrow_mut().continue_boot(boot.id);
-        let since = jiff::Timestamp::now().duration_since(boot.at).unsigned_abs();
-        self.spawned = Instant::now().checked_sub(since);
+        let since = jiff::Timestamp::now()
+            .duration_since(boot.at)
+            .unsigned_abs();
+        self.boot.spawned = Instant::now().checked_sub(since);
     }
 
     /// The launch as it was, as far as an adoption needs it.
@@ -83,7 +87,7 @@ impl<H: Host> Owner<H> {
             kernel: spec.kernel.clone().unwrap_or_default(),
             initrd: spec.initrd.clone(),
             rootfs: spec.rootfs.clone(),
-            has_agent: true,
+            has_agent: vm.state.argv.iter().any(|word| word.contains(PORT_NAME)),
             paths: self.subject.paths.clone(),
             run_dir: self.subject.run_dir.clone(),
             spec,

@@ -307,7 +307,7 @@ impl Ears<'_> {
     /// What the client says next; `None` when it is gone or talks nonsense.
     async fn next(&mut self) -> Option<Incoming<ClientFrame>> {
         loop {
-            match self.decoder.next() {
+            match self.decoder.take() {
                 Ok(Some(frame)) => return Some(frame),
                 Ok(None) => {}
                 Err(_) => return None,

@@ -165,7 +165,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let log = dir.path().join("vmm.log");
         assert_eq!(last_words(&log), None);
-        let text: String = (0..500).map(|n| format!("line {n}\n\n")).collect();
+        let lines: Vec<String> = (0..500).map(|n| format!("line {n}\n")).collect();
+        let text = lines.join("\n");
         std::fs::write(&log, text).unwrap();
         let words = last_words(&log).unwrap();
         assert_eq!(words.lines().count(), LAST_LINES);

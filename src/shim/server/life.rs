@@ -40,10 +40,10 @@ impl<H: Host> Owner<H> {
         self.state.backend = Some(self.subject.spec.backend);
         self.state.run_dir = Some(self.subject.run_dir.clone());
         self.state.activity = Some("starting: preparing".to_owned());
-        self.boot_offset = self.console.borrow().end();
-        self.recorded = true;
-        self.spawned = None;
-        self.watched = true;
+        self.boot.offset = self.console.borrow().end();
+        self.boot.recorded = true;
+        self.boot.spawned = None;
+        self.boot.watched = true;
         self.ending = Ending::default();
         self.failure = None;
         self.again = false;
@@ -158,7 +158,7 @@ impl<H: Host> Owner<H> {
             boot_args: spec.boot_args.clone().unwrap_or_default(),
             cpus: spec.vcpu_count,
             mem_size_mib: spec.mem_size_mib,
-            console_offset: self.boot_offset,
+            console_offset: self.boot.offset,
             versions: Versions {
                 smolvm_tui: env!("CARGO_PKG_VERSION").to_owned(),
                 vmm: None,
@@ -166,13 +166,13 @@ impl<H: Host> Owner<H> {
         };
         let boot = record.id;
         self.state.boot = Some(record);
-        self.recorded = false;
+        self.boot.recorded = false;
         self.state.accel = Some(launch.accel);
         self.state.accel_reason = Some(accel_reason);
         let argv = argv.iter().map(|word| word.to_string_lossy().into_owned());
         self.note_command_line(argv.collect());
         self.state.activity = Some("starting: launching the VMM".to_owned());
-        self.detector = Detector::new(pattern);
+        self.boot.detector = Detector::new(pattern);
         {
             let mut console = self.console.borrow_mut();
             console.begin_boot(boot);
@@ -357,8 +357,12 @@ impl<H: Host> Owner<H> {
             phase: self.state.phase,
             exit: self.state.exit.clone(),
         });
-        while let Ok((client, wish)) = self.wishes.try_recv() {
-            self.wish(client, wish);
+        // What is on its way already is answered too.
+        for _ in 0..8 {
+            tokio::task::yield_now().await;
+            while let Ok((client, wish)) = self.wishes.try_recv() {
+                self.wish(client, wish);
+            }
         }
         self.settle_waiters();
         self.clients.close();

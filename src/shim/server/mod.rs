@@ -24,7 +24,7 @@ mod host;
 mod life;
 mod operations;
 mod owner;
-
+mod this_host;
 mod typing;
 
 use detach::Told;
@@ -60,8 +60,8 @@ pub fn main(arguments: &[OsString]) -> ExitCode {
             .enable_all()
             .build()
             .map_err(|error| failed("start an event loop", &error))?;
-        let _ = runtime;
-        Err(Failure::new(Code::RuntimeError, "no backend yet"))
+        let host = Rc::new(this_host::ThisHost::new());
+        LocalSet::new().block_on(&runtime, serve(host, &order, || told.ready()))
     });
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -79,7 +79,10 @@ fn parse(arguments: &[OsString]) -> Result<Order, Failure> {
     while let Some(word) = words.next() {
         match word.to_str() {
             Some("--data-dir") => data_dir = words.next().map(PathBuf::from),
-            Some("--task") => task = words.next().and_then(|word| Task::from_word(word.to_str()?)),
+            Some("--task") => {
+                let word = words.next().and_then(|word| word.to_str());
+                task = word.and_then(Task::from_word);
+            }
             Some(word) => name = Some(word.parse::<VmName>()?),
             None => return Err(wrong("an argument is not UTF-8")),
         }
@@ -105,7 +108,9 @@ async fn serve<H: Host>(host: Rc<H>, order: &Order, listens: impl FnOnce()) -> R
     let lock = lock(&store, &order.name)?;
     let vm = store.observe(order.name.clone(), &process::host_boot_id());
     let Some(spec) = vm.spec.clone() else {
-        let problem = vm.problem.map_or_else(String::new, |problem| problem.message);
+        let problem = vm
+            .problem
+            .map_or_else(String::new, |problem| problem.message);
         return Err(Failure::new(Code::Damaged, problem));
     };
     let run_dir = store.run_dir(&spec.id)?;
@@ -126,7 +131,10 @@ async fn serve<H: Host>(host: Rc<H>, order: &Order, listens: impl FnOnce()) -> R
         Task::Start => {
             // Two that start one VM at once: the second finds it done.
             if vm.phase.admit(Operation::Start)? == Admission::Done {
-                return Err(Failure::new(Code::Busy, "it runs, and its shim died: adopt it"));
+                return Err(Failure::new(
+                    Code::Busy,
+                    "it runs, and its shim died: adopt it",
+                ));
             }
         }
         Task::Adopt => owner.adopt(&vm).await?,

@@ -130,8 +130,8 @@ impl<H: Host> Owner<H> {
         let offset = match from {
             ReplayFrom::Now => console.end(),
             ReplayFrom::Recent => console.recent_from(),
-            ReplayFrom::LastSend => self.state.last_send.unwrap_or(self.boot_offset),
-            ReplayFrom::Boot => self.boot_offset,
+            ReplayFrom::LastSend => self.state.last_send.unwrap_or(self.boot.offset),
+            ReplayFrom::Boot => self.boot.offset,
             ReplayFrom::Offset(offset) => offset,
         };
         offset.clamp(console.oldest(), console.end())

@@ -46,7 +46,7 @@ pub(super) struct Work<M> {
 }
 
 /// What work says while it is under way.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) enum Note {
     /// A boot phase came.
     Stamp(BootPhase, Instant),
@@ -73,6 +73,19 @@ pub(super) struct Live<M> {
     pub(super) agent: Option<Agent>,
     pub(super) exit: Pin<Box<dyn Future<Output = ProcessExit>>>,
     pub(super) events: Option<mpsc::Receiver<MachineEvent>>,
+}
+
+/// The boot under way.
+pub(super) struct Boot {
+    pub(super) detector: Detector,
+    /// When its VMM was spawned: the zero of all its times.
+    pub(super) spawned: Option<Instant>,
+    /// It is seen from its begin on: what comes is new. After an adoption nobody knows.
+    pub(super) watched: bool,
+    /// Where its output begins.
+    pub(super) offset: u64,
+    /// It is in the history.
+    pub(super) recorded: bool,
 }
 
 /// One of all the things that can happen.
@@ -103,15 +116,7 @@ pub(super) struct Owner<H: Host> {
     pub(super) typing: Typing,
     pub(super) work: Option<Work<MachineOf<H>>>,
     pub(super) live: Option<Live<MachineOf<H>>>,
-    pub(super) detector: Detector,
-    /// When this boot's VMM was spawned: the zero of all its times.
-    pub(super) spawned: Option<Instant>,
-    /// This boot is seen from its begin on: what comes is new. After an adoption nobody knows.
-    pub(super) watched: bool,
-    /// Where this boot's output begins.
-    pub(super) boot_offset: u64,
-    /// This boot is in the history.
-    pub(super) recorded: bool,
+    pub(super) boot: Boot,
     pub(super) ending: Ending,
     /// Why the start came to nothing.
     pub(super) failure: Option<Failure>,
@@ -131,7 +136,13 @@ impl<H: Host> Owner<H> {
         console: Console,
     ) -> Self {
         let gap = Gap::new(&subject.paths, console.end());
-        let boot_offset = console.end();
+        let boot = Boot {
+            detector: Detector::adopted(None),
+            spawned: None,
+            watched: false,
+            offset: console.end(),
+            recorded: false,
+        };
         let console = Rc::new(RefCell::new(console));
         let (clients, wishes) = Clients::new(Rc::clone(&console));
         let (note, notes) = mpsc::channel(16);
@@ -150,11 +161,7 @@ impl<H: Host> Owner<H> {
             typing: Typing::default(),
             work: None,
             live: None,
-            detector: Detector::adopted(None),
-            spawned: None,
-            watched: false,
-            boot_offset,
-            recorded: false,
+            boot,
             ending: Ending::default(),
             failure: None,
             again: false,
@@ -230,7 +237,7 @@ impl<H: Host> Owner<H> {
             Happening::Wish(client, wish) => self.wish(client, wish),
             Happening::Work(result) => self.worked(result),
             Happening::Note(note) => self.noted(note),
-            Happening::Machine(Some(event)) => self.machine_said(event),
+            Happening::Machine(Some(event)) => self.machine_said(&event),
             Happening::Machine(None) => {
                 if let Some(live) = &mut self.live {
                     live.events = None;
@@ -272,13 +279,13 @@ impl<H: Host> Owner<H> {
         };
         self.type_on();
         self.clients.wake_attached();
-        for milestone in self.detector.take(bytes) {
+        for milestone in self.boot.detector.take(bytes) {
             self.stamp(milestone.phase, at, end.saturating_sub(milestone.back));
         }
     }
 
     fn since_spawn(&self, at: Instant) -> u64 {
-        let since = self.spawned.map_or(Duration::ZERO, |spawned| {
+        let since = self.boot.spawned.map_or(Duration::ZERO, |spawned| {
             at.saturating_duration_since(spawned)
         });
         u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
@@ -313,7 +320,7 @@ impl<H: Host> Owner<H> {
         match note {
             Note::Stamp(phase, at) => {
                 if phase == BootPhase::Spawned {
-                    self.spawned = Some(at);
+                    self.boot.spawned = Some(at);
                 }
                 let end = self.console.borrow().end();
                 self.stamp(phase, at, end);
@@ -343,11 +350,11 @@ impl<H: Host> Owner<H> {
         let Some(boot) = &mut self.state.boot else {
             return;
         };
-        let first = self.watched && boot.phases.stamp(phase, offset_us);
+        let first = self.boot.watched && boot.phases.stamp(phase, offset_us);
         if is_ready {
             boot.result = BootResult::Ready;
             self.state.ready = true;
-            self.detector.settle();
+            self.boot.detector.settle();
             self.record_boot();
         }
         self.save();
@@ -363,15 +370,15 @@ impl<H: Host> Owner<H> {
 
     /// Writes this boot into the history, once; what the disk refuses is tried again at the end.
     pub(super) fn record_boot(&mut self) {
-        if let Some(boot) = self.state.boot.as_ref().filter(|_| !self.recorded) {
-            self.recorded = self.subject.store.append_boot(boot).is_ok();
+        if let Some(boot) = self.state.boot.as_ref().filter(|_| !self.boot.recorded) {
+            self.boot.recorded = self.subject.store.append_boot(boot).is_ok();
         }
     }
 
-    fn machine_said(&mut self, event: MachineEvent) {
+    fn machine_said(&mut self, event: &MachineEvent) {
         match event {
             MachineEvent::Ending(reason) => {
-                self.ending.told.get_or_insert(reason);
+                self.ending.told.get_or_insert(*reason);
             }
             MachineEvent::Paused if self.state.phase == Phase::Running => {
                 self.enter(Phase::Paused);
@@ -390,7 +397,7 @@ impl<H: Host> Owner<H> {
         let Some(mut events) = events else { return };
         let all = async {
             while let Some(event) = events.recv().await {
-                self.machine_said(event);
+                self.machine_said(&event);
                 if self.ending.told.is_some() {
                     return;
                 }

@@ -8,7 +8,7 @@ use crate::backends::qemu::{self, Qemu};
 use crate::backends::{Launch, accel, kvm};
 use crate::fault::{Code, Failure};
 use crate::guest::ImageStore;
-use crate::vm::{Arch, BackendKind, DiskMode, VmSpec};
+use crate::vm::{Arch, BackendKind, VmSpec};
 
 /// QEMU, the images in the store, and what this host can do.
 pub(super) struct ThisHost {
@@ -18,7 +18,7 @@ pub(super) struct ThisHost {
 impl ThisHost {
     pub(super) fn new() -> Self {
         Self {
-            backend: Rc::new(Qemu::new()),
+            backend: Rc::new(Qemu),
         }
     }
 }
@@ -42,12 +42,6 @@ impl Host for ThisHost {
         let files = Files::of(spec, &ImageStore::new(subject.store.images_dir()))?;
         let chosen = accel::choose(spec, Arch::host(), &kvm::verdict(&subject.store))?;
         let program = qemu::program(spec.arch)?;
-        if let Some(base) = &files.rootfs
-            && spec.disk_mode == DiskMode::Isolated
-            && !subject.paths.disk.exists()
-        {
-            qemu::disk::create_overlay(base, &subject.paths.disk, spec.disk_size_mib)?;
-        }
         Ok(Prepared {
             accel_reason: chosen.reason,
             launch: Launch {
@@ -86,28 +80,20 @@ impl Files {
             Some(elf.unwrap_or_else(|| image.vmlinuz.clone()))
         });
         let kernel = kernel.ok_or_else(|| {
-            Failure::new(Code::InvalidInput, "the VM has neither an image nor a kernel")
-                .with_hint("make it with --image or --kernel")
+            Failure::new(
+                Code::InvalidInput,
+                "the VM has neither an image nor a kernel",
+            )
+            .with_hint("make it with --image or --kernel")
         })?;
-        let of_image = |pick: fn(&crate::guest::Image) -> Option<PathBuf>| {
-            image.as_ref().and_then(pick)
-        };
-        let files = Self {
+        let of_image =
+            |pick: fn(&crate::guest::Image) -> Option<PathBuf>| image.as_ref().and_then(pick);
+        Ok(Self {
             kernel,
             initrd: own(&spec.initrd).or_else(|| of_image(|image| image.initramfs.clone())),
             rootfs: own(&spec.rootfs).or_else(|| of_image(|image| image.rootfs.clone())),
             // An initial RAM file system of the user's own need not have it.
             has_agent: spec.initrd.is_none() && image.as_ref().is_some_and(|it| it.has_agent),
-        };
-        let all = [Some(&files.kernel), files.initrd.as_ref(), files.rootfs.as_ref()];
-        for file in all.into_iter().flatten() {
-            if let Err(error) = std::fs::File::open(file) {
-                return Err(Failure::new(
-                    Code::NotFound,
-                    format!("could not open `{}`: {error}", file.display()),
-                ));
-            }
-        }
-        Ok(files)
+        })
     }
 }

@@ -36,7 +36,10 @@ async fn a_new_shim_takes_over_with_all_that_was_printed_meanwhile() {
         vmm_logs(&bench, &vec![b'.'; 100_000]);
 
         let shim = bench.shim(Task::Adopt).await;
-        assert_eq!(bench.world.agent_hears().await, r#"{"say":"hello","protocol":1}"#);
+        assert_eq!(
+            bench.world.agent_hears().await,
+            r#"{"say":"hello","protocol":1}"#
+        );
         let mut client = bench.client().await;
         assert_eq!(status(&mut client).await.console_end, 19 + 11 + 100_000);
         vmm_logs(&bench, b"live");
@@ -45,7 +48,10 @@ async fn a_new_shim_takes_over_with_all_that_was_printed_meanwhile() {
         let request = Request::Attach {
             from: ReplayFrom::Boot,
         };
-        talker.say(ClientFrame::Request { id: 1, request }).await.unwrap();
+        talker
+            .say(ClientFrame::Request { id: 1, request })
+            .await
+            .unwrap();
         let (bytes, missed) = output(&mut listener, 0, 100_034).await;
         assert_eq!(missed, 0);
         assert!(bytes.starts_with(b"Linux version 6.1\r\nmissed \x1b[6n.."));

@@ -26,7 +26,6 @@ use crate::vm::{
 /// How the fake behaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Launching {
-    Works,
     Hangs,
     DiesEarly,
     RefusesToStart,
@@ -117,7 +116,9 @@ impl World {
         Launched {
             machine: FakeMachine(Rc::clone(self)),
             process: ProcessId::current().unwrap(),
-            argv: ["fake", "-append", "console=ttyS0"].map(str::to_owned).to_vec(),
+            argv: ["fake", "-append", "console=ttyS0"]
+                .map(str::to_owned)
+                .to_vec(),
             version: Some("1.2.3".to_owned()),
             vcpu_threads: vec![7],
             serial,
@@ -230,11 +231,7 @@ impl Backend for FakeBackend {
         }
     }
 
-    async fn adopt(
-        &self,
-        _: &Launch,
-        _: ProcessId,
-    ) -> Result<Launched<FakeMachine>, BackendError> {
+    async fn adopt(&self, _: &Launch, _: ProcessId) -> Result<Launched<FakeMachine>, BackendError> {
         Ok(self.0.connect())
     }
 }
@@ -337,7 +334,9 @@ impl Bench {
     }
 
     pub(super) async fn client(&self) -> Client {
-        Client::connect(&self.name, &self.store.run_dir_path(ID)).await.unwrap()
+        Client::connect(&self.name, &self.store.run_dir_path(ID))
+            .await
+            .unwrap()
     }
 
     /// A shim whose VM runs, a client of it, and the shim's task.

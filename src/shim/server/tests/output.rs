@@ -19,10 +19,17 @@ fn lines(bytes: usize) -> Vec<u8> {
 async fn attach(
     client: Client,
     from: ReplayFrom,
-) -> (crate::shim::client::Listener, crate::shim::client::Talker, u64) {
+) -> (
+    crate::shim::client::Listener,
+    crate::shim::client::Talker,
+    u64,
+) {
     let (mut listener, mut talker) = client.split();
     let request = Request::Attach { from };
-    talker.say(ClientFrame::Request { id: 9, request }).await.unwrap();
+    talker
+        .say(ClientFrame::Request { id: 9, request })
+        .await
+        .unwrap();
     loop {
         if let Some(ServerFrame::Answer { id: 9, result }) = listener.next().await.unwrap() {
             let Ok(Answer::Attached { from, .. }) = result else {
@@ -46,7 +53,15 @@ async fn replays_are_exact_from_any_offset_also_over_rotation() {
         bench.world.prints(&truth).await;
         let end = truth.len() as u64;
         printed(&mut client, end).await;
-        for wanted in [0, 5 << 20, end - FILE_CAP - 1, end - RECENT as u64 - 1, end - 5, end, end + 9] {
+        for wanted in [
+            0,
+            5 << 20,
+            end - FILE_CAP - 1,
+            end - RECENT as u64 - 1,
+            end - 5,
+            end,
+            end + 9,
+        ] {
             let attached = attach(bench.client().await, ReplayFrom::Offset(wanted)).await;
             let (mut listener, _talker, from) = attached;
             if wanted == 0 {
@@ -72,19 +87,25 @@ async fn a_client_that_does_not_read_has_a_gap_and_the_guest_and_others_lose_not
         let bench = Bench::new();
         let (mut client, _shim) = bench.running().await;
         let (mut slow, _talker, _) = attach(bench.client().await, ReplayFrom::Now).await;
-        assert_eq!(slow.next().await.unwrap(), Some(ServerFrame::Live { offset: 0 }));
+        assert_eq!(
+            slow.next().await.unwrap(),
+            Some(ServerFrame::Live { offset: 0 })
+        );
         let (mut quick, _talker, _) = attach(bench.client().await, ReplayFrom::Now).await;
         let truth = lines(3 << 20);
         let end = truth.len() as u64;
         // The guest is done although one of its listeners has read nothing.
-        let ((), (heard, _)) =
-            tokio::join!(bench.world.prints(&truth), output(&mut quick, 0, end));
+        let ((), (heard, _)) = tokio::join!(bench.world.prints(&truth), output(&mut quick, 0, end));
         printed(&mut client, end).await;
         assert_eq!(heard.len(), truth.len());
         let (late, missed) = output(&mut slow, 0, end).await;
         assert!(missed > 0 && missed < end, "{missed}");
         assert_eq!(late.len(), truth.len());
-        assert!(late.iter().zip(&truth).all(|(got, real)| got == real || *got == 0));
+        assert!(
+            late.iter()
+                .zip(&truth)
+                .all(|(got, real)| got == real || *got == 0)
+        );
         assert!(late.ends_with(&truth[truth.len() - 1000..]));
         // It goes on live.
         bench.world.prints(b"more").await;
@@ -105,7 +126,10 @@ async fn what_is_typed_arrives_whole_and_in_order_and_holds_up_nobody_else() {
         // Far more than the guest takes: this client waits, and only this one.
         let typing = tokio::task::spawn_local(async move {
             for piece in typed.chunks(10_000) {
-                talker.say(ClientFrame::Input(piece.to_vec())).await.unwrap();
+                talker
+                    .say(ClientFrame::Input(piece.to_vec()))
+                    .await
+                    .unwrap();
             }
             talker
         });
@@ -134,7 +158,8 @@ async fn send_is_one_piece_and_notes_where_the_output_stood() {
         assert_eq!(bench.world.reads(8).await, b"echo hi\n");
         assert_eq!(bench.vm().state.last_send, Some(4));
         bench.world.prints(b"hi\r\n").await;
-        let (mut listener, _talker, from) = attach(bench.client().await, ReplayFrom::LastSend).await;
+        let (mut listener, _talker, from) =
+            attach(bench.client().await, ReplayFrom::LastSend).await;
         assert_eq!(from, 4);
         assert_eq!(output(&mut listener, 4, 8).await.0, b"hi\r\n");
     })

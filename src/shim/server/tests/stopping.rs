@@ -46,7 +46,10 @@ async fn a_paused_guest_goes_on_before_it_is_asked_to_power_off() {
         client.call(Request::WaitReady).await.unwrap();
         client.call(Request::Pause).await.unwrap();
         client.call(ONE_SECOND).await.unwrap();
-        assert_eq!(*bench.world.calls.borrow(), ["start", "pause", "resume", "quit"]);
+        assert_eq!(
+            *bench.world.calls.borrow(),
+            ["start", "pause", "resume", "quit"]
+        );
         assert_eq!(bench.vm().phase, Phase::Stopped);
     })
     .await;
@@ -63,13 +66,24 @@ async fn one_operation_at_a_time_and_kill_always() {
         while bench.world.calls.borrow().len() < 2 {
             tokio::task::yield_now().await;
         }
-        for request in [Request::Pause, ONE_SECOND, Request::Restart { timeout_ms: None }] {
+        for request in [
+            Request::Pause,
+            ONE_SECOND,
+            Request::Restart { timeout_ms: None },
+        ] {
             assert_eq!(second.call(request).await.unwrap_err().code, Code::Busy);
         }
         // Asking is no operation.
         assert_eq!(status(&mut second).await.phase, Phase::Running);
         third.call(Request::Kill).await.unwrap();
-        assert!(pausing.await.unwrap().unwrap_err().message.contains("cut short"));
+        assert!(
+            pausing
+                .await
+                .unwrap()
+                .unwrap_err()
+                .message
+                .contains("cut short")
+        );
         shim.await.unwrap().unwrap();
         assert_eq!(bench.vm().exit().unwrap().reason, ExitReason::Killed);
     })
@@ -141,7 +155,10 @@ async fn a_restart_keeps_shim_clients_and_offsets() {
             .iter()
             .map(|boot| (boot.id, boot.result, boot.console_offset))
             .collect();
-        assert_eq!(boots, [(1, BootResult::Stopped, 0), (2, BootResult::Ready, 5)]);
+        assert_eq!(
+            boots,
+            [(1, BootResult::Stopped, 0), (2, BootResult::Ready, 5)]
+        );
     })
     .await;
 }
@@ -220,7 +237,11 @@ async fn the_next_shim_can_start_the_vm_again() {
             shim.await.unwrap().unwrap();
             assert_eq!(bench.vm().state.boot.unwrap().id, boot);
         }
-        let offsets: Vec<_> = bench.boots().iter().map(|boot| boot.console_offset).collect();
+        let offsets: Vec<_> = bench
+            .boots()
+            .iter()
+            .map(|boot| boot.console_offset)
+            .collect();
         assert_eq!(offsets, [0, 5, 10]);
         // Adopting what has ended is refused.
         let failure = bench.shim(Task::Adopt).await.await.unwrap().unwrap_err();
