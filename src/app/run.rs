@@ -248,6 +248,6 @@ async fn next_event(
 async fn sleep_until(deadline: Option<Instant>) {
     match deadline {
         Some(deadline) => tokio::time::sleep_until(deadline).await,
-        None => std::future::pending::<Duration>().map(drop).await,
+        None => std::future::pending().await,
     }
 }
