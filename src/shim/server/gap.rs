@@ -27,6 +27,11 @@ const TRIM_EVERY: u64 = 1 << 20;
 /// leaves such moments every few µs.
 const ROUNDS: usize = 1000;
 
+/// So many bytes at the end of both are the same by no accident; for fewer, the moment must last
+/// this many looks.
+const EVIDENCE: usize = 64;
+const LASTING: usize = 50;
+
 /// The gap log of one VM.
 #[derive(Debug)]
 pub(super) struct Gap {
@@ -122,13 +127,16 @@ impl Gap {
 /// file's end is what was delivered shows that it was not caught in between.
 fn agree(file: &File, line: &Line, delivered: &mut Vec<u8>) -> Option<u64> {
     let mut length = file.metadata().ok()?.len();
+    let mut still = 0;
     for _ in 0..ROUNDS {
         let before = delivered.len();
         drain(line, |bytes| delivered.extend_from_slice(bytes));
         let now = file.metadata().ok()?.len();
-        let still = delivered.len() == before && now == length;
+        let same = delivered.len() == before && now == length;
+        still = if same { still + 1 } else { 0 };
         length = now;
-        if still && ends_with(file, length, delivered) {
+        let enough = delivered.is_empty() || delivered.len() >= EVIDENCE || still >= LASTING;
+        if same && enough && ends_with(file, length, delivered) {
             return Some(length);
         }
         // So much that it is of no use to compare any more.

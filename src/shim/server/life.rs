@@ -1,33 +1,28 @@
-//! A VM's life in its owner's hands: a boot begins, the VMM ends, the shim says farewell.
+//! A VM's life in its owner's hands: a boot begins, the VMM ends.
 
 use std::path::Path;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use tokio::net::UnixListener;
 use tokio::time::timeout;
 
 use super::agent::Agent;
 use super::boot::{Detector, ready_pattern};
-use super::clients::{ClientId, Wish};
+use super::clients::ClientId;
 use super::ending::{Ending, boot_result, failed_start, last_words};
 use super::gap;
 use super::host::{Host, Prepared};
-use super::owner::{Happening, Live, MachineOf, Note, Owner, Step, Until, Work};
+use super::owner::{Live, MachineOf, Note, Owner, Step, Until, Work};
 use crate::backends::{Backend, Launched, Machine, ProcessExit};
 use crate::fault::{Code, Failure};
-use crate::shim::protocol::{Answer, Event, Status};
-use crate::vm::{BootPhases, BootRecord, BootResult, Exit, ExitReason, Operation, Phase, Versions};
+use crate::shim::protocol::Answer;
+use crate::vm::{BootPhases, BootRecord, BootResult, Exit, Operation, Phase, Versions};
 
 /// A VMM that is not ready by then never will be.
 const LAUNCH_DEADLINE: Duration = Duration::from_secs(30);
 
 /// How long a killed process may take to be gone.
 pub(super) const KILL_DEADLINE: Duration = Duration::from_secs(5);
-
-/// How long the shim waits for the one who spawned it, when the start failed before it connected;
-/// and how long it goes on talking to those who are slow to listen.
-const FAREWELL: Duration = Duration::from_secs(1);
 
 impl<H: Host> Owner<H> {
     /// Begins a boot: `operation` is start or restart, `askers` are told when the VM runs.
@@ -68,10 +63,7 @@ impl<H: Host> Owner<H> {
         match result {
             Ok(Step::Prepared(prepared)) => self.launch(*prepared, work),
             Ok(Step::Launched(launched)) => self.launched(*launched, work),
-            Ok(Step::Started { at, vcpu_threads }) => {
-                if !vcpu_threads.is_empty() {
-                    self.state.vcpu_threads = vcpu_threads;
-                }
+            Ok(Step::Started { at }) => {
                 self.state.activity = None;
                 let end = self.console.borrow().end();
                 self.stamp(crate::vm::BootPhase::Started, at, end);
@@ -220,13 +212,7 @@ impl<H: Host> Owner<H> {
                     Ok(started) => started?,
                     Err(_) => return Err(overdue("the start of the vCPUs", LAUNCH_DEADLINE)),
                 }
-                let at = Instant::now();
-                // Figures only: a VM without them runs as well.
-                let threads = timeout(KILL_DEADLINE, machine.vcpu_threads()).await;
-                Ok(Step::Started {
-                    at,
-                    vcpu_threads: threads.unwrap_or(Ok(Vec::new())).unwrap_or_default(),
-                })
+                Ok(Step::Started { at: Instant::now() })
             }),
             ..work
         });
@@ -327,134 +313,6 @@ impl<H: Host> Owner<H> {
         self.state.activity = None;
         self.work = None;
         self.over = true;
-    }
-
-    /// Everything is over: sockets away, state written, lock given back, then clients are told, so
-    /// that one who hears of the end can start the VM again at once.
-    pub(super) async fn farewell(mut self, listener: UnixListener) {
-        self.state.shim = None;
-        self.state.run_dir = None;
-        if !self.clients.had_any() && self.failure.is_some() {
-            // The one who spawned us is on its way, to hear how the start went.
-            self.save();
-            let first = async {
-                loop {
-                    match self.next(&listener).await {
-                        Happening::Connection(stream) => self.clients.accept(stream),
-                        Happening::Wish(_, Wish::Leaves) => return,
-                        Happening::Wish(client, wish) => return self.wish(client, wish),
-                        _ => {}
-                    }
-                }
-            };
-            let _ = timeout(FAREWELL, first).await;
-        }
-        drop(listener);
-        let _ = std::fs::remove_dir_all(&self.subject.run_dir);
-        self.save();
-        self.lock = None;
-        self.clients.tell(&Event::Phase {
-            phase: self.state.phase,
-            exit: self.state.exit.clone(),
-        });
-        // What is on its way already is answered too.
-        for _ in 0..8 {
-            tokio::task::yield_now().await;
-            while let Ok((client, wish)) = self.wishes.try_recv() {
-                self.wish(client, wish);
-            }
-        }
-        self.settle_waiters();
-        self.clients.close();
-        let Self {
-            clients, wishes, ..
-        } = &mut self;
-        let _ = timeout(FAREWELL, async {
-            tokio::select! {
-                () = clients.ended() => {}
-                // Nobody may wait for a place in the queue.
-                () = async { while wishes.recv().await.is_some() {} } => {}
-            }
-        })
-        .await;
-    }
-
-    /// How the VM is.
-    pub(super) fn status(&self) -> Status {
-        Status {
-            phase: self.state.phase,
-            ready: self.state.ready && self.state.phase.is_live(),
-            exit: self.state.exit.clone(),
-            console_end: self.console.borrow().end(),
-        }
-    }
-
-    /// Why something that needs a live VM will not come, now that it has ended.
-    pub(super) fn ended_failure(&self) -> Failure {
-        if let Some(failure) = &self.failure {
-            return failure.clone();
-        }
-        let summary = self.state.exit.as_ref().map(Exit::summary);
-        let failure = Failure::new(
-            Code::NotRunning,
-            format!(
-                "VM `{}` has ended: {}",
-                self.subject.name,
-                summary.unwrap_or_default()
-            ),
-        );
-        match self
-            .state
-            .exit
-            .as_ref()
-            .and_then(|exit| exit.detail.clone())
-        {
-            Some(detail) => failure.with_details(detail),
-            None => failure,
-        }
-    }
-
-    /// Answers those whose time has come.
-    pub(super) fn settle_waiters(&mut self) {
-        let over = self.over && self.lock.is_none();
-        let (phase, ready) = (self.state.phase, self.state.ready);
-        let mut waiting = std::mem::take(&mut self.waiters);
-        waiting.retain(|&(client, id, until)| {
-            let answer = match until {
-                Until::Running if matches!(phase, Phase::Running | Phase::Paused) => {
-                    Ok(Answer::Done)
-                }
-                Until::Ready if ready && phase.is_live() => Ok(Answer::Done),
-                Until::Ended if over && self.failed_to_start() => Err(self.ended_failure()),
-                Until::Ended if over => Ok(Answer::Status(self.status())),
-                Until::Running | Until::Ready if over => Err(self.ended_failure()),
-                _ => return true,
-            };
-            self.clients.answer(client, id, answer);
-            false
-        });
-        self.waiters = waiting;
-    }
-
-    fn failed_to_start(&self) -> bool {
-        let exit = self.state.exit.as_ref();
-        exit.is_some_and(|exit| exit.reason == ExitReason::StartFailed)
-    }
-
-    /// They are told by the farewell, after everything is written.
-    pub(super) fn wait_all(&mut self, askers: Vec<(ClientId, u64)>, until: Until) {
-        let waiters = askers.into_iter().map(|(client, id)| (client, id, until));
-        self.waiters.extend(waiters);
-    }
-
-    pub(super) fn answer_all(
-        &self,
-        askers: Vec<(ClientId, u64)>,
-        result: &Result<Answer, Failure>,
-    ) {
-        for (client, id) in askers {
-            self.clients.answer(client, id, result.clone());
-        }
     }
 }
 

@@ -19,6 +19,7 @@ mod clients;
 mod console;
 mod detach;
 mod ending;
+mod farewell;
 mod gap;
 mod host;
 mod life;
@@ -26,6 +27,7 @@ mod operations;
 mod owner;
 mod this_host;
 mod typing;
+mod watch;
 
 use detach::Told;
 use host::{Host, Subject};

@@ -19,9 +19,8 @@ use super::host::{Host, Prepared, Subject};
 use super::typing::Typing;
 use crate::backends::{Backend, Launched, Line, MachineEvent, ProcessExit};
 use crate::fault::Failure;
-use crate::guest::agent::FromAgent;
 use crate::shim::protocol::Event;
-use crate::vm::{BootPhase, BootResult, Operation, Phase, ShimLock, VmState};
+use crate::vm::{BootPhase, Operation, Phase, ShimLock, VmState};
 
 /// One read of the serial line.
 const BUFFER: usize = 64 * 1024;
@@ -32,7 +31,7 @@ pub(super) type MachineOf<H> = <<H as Host>::Backend as Backend>::Machine;
 pub(super) enum Step<M> {
     Prepared(Box<Prepared>),
     Launched(Box<Launched<M>>),
-    Started { at: Instant, vcpu_threads: Vec<u32> },
+    Started { at: Instant },
     Paused,
     Resumed,
 }
@@ -124,7 +123,7 @@ pub(super) struct Owner<H: Host> {
     pub(super) again: bool,
     /// It has ended, and that is written.
     pub(super) over: bool,
-    buffer: Vec<u8>,
+    pub(super) buffer: Vec<u8>,
 }
 
 impl<H: Host> Owner<H> {
@@ -249,73 +248,6 @@ impl<H: Host> Owner<H> {
         }
     }
 
-    /// Takes what the guest printed. Nothing in here waits.
-    fn read_serial(&mut self) {
-        let Some(live) = &mut self.live else { return };
-        match live.serial.try_read(&mut self.buffer) {
-            Ok(0) => live.serial_open = false,
-            Ok(length) => {
-                let at = Instant::now();
-                let buffer = std::mem::take(&mut self.buffer);
-                self.printed(&buffer[..length], at);
-                self.buffer = buffer;
-            }
-            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
-            Err(_) => live.serial_open = false,
-        }
-    }
-
-    /// The guest printed `bytes`, which were read at `at`.
-    pub(super) fn printed(&mut self, bytes: &[u8], at: Instant) {
-        let t_us = self.since_spawn(at);
-        let end = {
-            let mut console = self.console.borrow_mut();
-            let replies = console.take(bytes, t_us);
-            if !replies.is_empty() {
-                self.typing.reply(replies);
-            }
-            self.gap.trim(&mut console);
-            console.end()
-        };
-        self.type_on();
-        self.clients.wake_attached();
-        for milestone in self.boot.detector.take(bytes) {
-            self.stamp(milestone.phase, at, end.saturating_sub(milestone.back));
-        }
-    }
-
-    fn since_spawn(&self, at: Instant) -> u64 {
-        let since = self.boot.spawned.map_or(Duration::ZERO, |spawned| {
-            at.saturating_duration_since(spawned)
-        });
-        u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
-    }
-
-    /// Types what is waiting, as far as the guest takes it.
-    pub(super) fn type_on(&mut self) {
-        let Some(live) = &mut self.live else { return };
-        if live.serial_open && self.typing.write(&live.serial).is_err() {
-            self.typing.clear();
-        }
-    }
-
-    fn hear_agent(&mut self) {
-        // What the guest printed before its agent spoke is to be stamped before.
-        self.read_serial();
-        let Some(agent) = self.live.as_mut().and_then(|live| live.agent.as_mut()) else {
-            return;
-        };
-        agent.write();
-        let said = agent.read(&mut self.buffer);
-        let at = Instant::now();
-        for word in said {
-            if let FromAgent::Ready { .. } = word {
-                let end = self.console.borrow().end();
-                self.stamp(BootPhase::Ready, at, end);
-            }
-        }
-    }
-
     fn noted(&mut self, note: Note) {
         match note {
             Note::Stamp(phase, at) => {
@@ -337,41 +269,6 @@ impl<H: Host> Owner<H> {
     pub(super) fn catch_up_on_notes(&mut self) {
         while let Ok(note) = self.notes.try_recv() {
             self.noted(note);
-        }
-    }
-
-    /// A phase of this boot came; the first time counts.
-    pub(super) fn stamp(&mut self, phase: BootPhase, at: Instant, console: u64) {
-        let offset_us = self.since_spawn(at);
-        let is_ready = phase == BootPhase::Ready;
-        if is_ready && self.state.ready {
-            return;
-        }
-        let Some(boot) = &mut self.state.boot else {
-            return;
-        };
-        let first = self.boot.watched && boot.phases.stamp(phase, offset_us);
-        if is_ready {
-            boot.result = BootResult::Ready;
-            self.state.ready = true;
-            self.boot.detector.settle();
-            self.record_boot();
-        }
-        self.save();
-        if first {
-            self.clients.tell(&Event::Boot {
-                phase,
-                offset_us,
-                console,
-            });
-        }
-        self.settle_waiters();
-    }
-
-    /// Writes this boot into the history, once; what the disk refuses is tried again at the end.
-    pub(super) fn record_boot(&mut self) {
-        if let Some(boot) = self.state.boot.as_ref().filter(|_| !self.boot.recorded) {
-            self.boot.recorded = self.subject.store.append_boot(boot).is_ok();
         }
     }
 
