@@ -193,7 +193,11 @@ fn a_fresh_image_boots_says_ready_obeys_its_host_and_powers_off() {
         let _ = guest.agent.get_ref().shutdown(std::net::Shutdown::Both);
         connect(&directory.path().join("agent"))
     });
-    guest.agent.get_mut().write_all(&[b'x'; 20_000]).unwrap();
+    guest
+        .agent
+        .get_mut()
+        .write_all(&vec![b'x'; 20_000])
+        .unwrap();
     guest
         .agent
         .get_mut()
