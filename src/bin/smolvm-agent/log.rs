@@ -5,7 +5,7 @@ use std::io::Write;
 
 /// One line to the kernel's console, else to standard error.
 pub(crate) fn warn(message: &str) {
-    let line = format!("smolvm-agent: {message}\r\n");
+    let line = format!("smolvm-agent: {message}\n");
     let told = OpenOptions::new()
         .write(true)
         .open("/dev/console")

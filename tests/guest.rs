@@ -1,0 +1,217 @@
+//! A real image, made from the distribution's packages, boots in a real QEMU, and its agent does
+//! what the protocol says. Needs `qemu-system-x86_64`, apt and its archive; `scripts/test` brings
+//! what is missing.
+
+#![cfg(all(target_os = "linux", target_arch = "x86_64"))]
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
+
+use smolvm_tui::guest::agent::{FromAgent, PORT_NAME, PROTOCOL, ToAgent};
+use smolvm_tui::guest::{BuildOptions, Image, ImageStore};
+
+/// For an emulated boot on a busy host.
+const PATIENCE: Duration = Duration::from_mins(2);
+
+/// QEMU with the serial line and the agent's port on sockets.
+struct Guest {
+    qemu: Child,
+    console: UnixStream,
+    output: Receiver<Vec<u8>>,
+    seen: String,
+    agent: BufReader<UnixStream>,
+}
+
+impl Guest {
+    fn boot(image: &Image, directory: &Path) -> Self {
+        let socket = |name: &str| directory.join(name);
+        let chardev = |name: &str| {
+            let path = socket(name);
+            format!(
+                "socket,id={name},path={},server=on,wait=off",
+                path.display()
+            )
+        };
+        let mut command = Command::new("qemu-system-x86_64");
+        command
+            .args(["-nodefaults", "-no-user-config", "-display", "none"])
+            .args([
+                "-M",
+                "q35",
+                "-accel",
+                "tcg",
+                "-m",
+                "256",
+                "-action",
+                "reboot=shutdown",
+            ])
+            .arg("-kernel")
+            .arg(image.vmlinux.as_ref().unwrap())
+            .arg("-initrd")
+            .arg(image.initramfs.as_ref().unwrap())
+            .arg("-append")
+            .arg(
+                "console=ttyS0 reboot=t panic=-1 cryptomgr.notests smolvm.name=web \
+                 smolvm.ip=10.0.2.15/24 smolvm.gw=10.0.2.2 smolvm.dns=10.0.2.3",
+            )
+            .args(["-chardev", &chardev("con"), "-serial", "chardev:con"])
+            .args([
+                "-device",
+                "virtio-serial-pci",
+                "-chardev",
+                &chardev("agent"),
+            ])
+            .arg("-device")
+            .arg(format!(
+                "virtserialport,id=port,chardev=agent,name={PORT_NAME}"
+            ))
+            .args([
+                "-netdev",
+                "user,id=net",
+                "-device",
+                "virtio-net-pci,netdev=net",
+            ])
+            .stdin(Stdio::null());
+        let qemu = command.spawn().expect("qemu-system-x86_64 runs");
+        let console = connect(&socket("con"));
+        let agent = connect(&socket("agent"));
+        let (send, output) = channel();
+        let mut reader = console.try_clone().unwrap();
+        // A guest whose console is not read stands still.
+        std::thread::spawn(move || {
+            let mut chunk = [0; 4096];
+            while let Ok(read @ 1..) = reader.read(&mut chunk) {
+                if send.send(chunk[..read].to_vec()).is_err() {
+                    return;
+                }
+            }
+        });
+        Self {
+            qemu,
+            console,
+            output,
+            seen: String::new(),
+            agent: BufReader::new(agent),
+        }
+    }
+
+    fn hear(&mut self) -> FromAgent {
+        let mut line = String::new();
+        self.agent.read_line(&mut line).expect("the agent speaks");
+        serde_json::from_str(&line).expect("the agent speaks the protocol")
+    }
+
+    fn say(&mut self, request: &ToAgent) {
+        let line = serde_json::to_string(request).unwrap() + "\n";
+        self.agent.get_mut().write_all(line.as_bytes()).unwrap();
+    }
+
+    /// Types a line and waits for `answer` in what comes after it.
+    fn type_and_expect(&mut self, line: &str, answer: &str) {
+        while self.output.try_recv().is_ok() {}
+        self.seen.clear();
+        self.console.write_all(line.as_bytes()).unwrap();
+        while !self.seen.contains(answer) {
+            let bytes = self.output.recv_timeout(PATIENCE);
+            let bytes = bytes.unwrap_or_else(|_| panic!("no {answer:?} in {:?}", self.seen));
+            self.seen.push_str(&String::from_utf8_lossy(&bytes));
+        }
+    }
+}
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        let _ = self.qemu.kill();
+        let _ = self.qemu.wait();
+    }
+}
+
+/// QEMU makes its sockets some milliseconds after it starts, and says so to nobody.
+fn connect(path: &Path) -> UnixStream {
+    let begun = Instant::now();
+    loop {
+        match UnixStream::connect(path) {
+            Ok(stream) => {
+                stream.set_read_timeout(Some(PATIENCE)).unwrap();
+                return stream;
+            }
+            Err(error) if begun.elapsed() > PATIENCE => panic!("{}: {error}", path.display()),
+            Err(_) => std::thread::sleep(Duration::from_millis(2)),
+        }
+    }
+}
+
+#[test]
+fn a_fresh_image_boots_says_ready_obeys_its_host_and_powers_off() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = ImageStore::new(directory.path().join("images"));
+    let options = BuildOptions {
+        agent: Some(env!("CARGO_BIN_EXE_smolvm-agent").into()),
+        ..BuildOptions::default()
+    };
+    let image = store.build(&options, &mut |_| {}).unwrap();
+    assert_eq!(image, store.latest("tiny").unwrap());
+    assert!(image.has_agent);
+    assert!(
+        std::fs::metadata(image.initramfs.as_ref().unwrap())
+            .unwrap()
+            .len()
+            < 12 << 20,
+        "a large initramfs costs boot time"
+    );
+
+    let mut guest = Guest::boot(&image, directory.path());
+    let FromAgent::Ready { stages, .. } = guest.hear() else {
+        panic!("the first word is ready")
+    };
+    assert!(stages["init"] <= stages["modules"] && stages["modules"] <= stages["ready"]);
+
+    // Ready means that what is typed now is read.
+    guest.type_and_expect("echo $((6*7))@$(hostname)\n", "42@web");
+    guest.type_and_expect("ping -c 1 10.0.2.2\n", "1 packets received");
+    guest.type_and_expect("tty\n", "/dev/ttyS0");
+
+    guest.say(&ToAgent::Resize {
+        rows: 50,
+        columns: 132,
+    });
+    assert!(matches!(guest.hear(), FromAgent::Ack { what } if what == "resize"));
+    guest.type_and_expect("stty size\n", "50 132");
+
+    // A host that comes back asks again; nonsense before it does no harm.
+    guest.agent = BufReader::new({
+        let _ = guest.agent.get_ref().shutdown(std::net::Shutdown::Both);
+        connect(&directory.path().join("agent"))
+    });
+    guest
+        .agent
+        .get_mut()
+        .write_all(&vec![b'x'; 20_000])
+        .unwrap();
+    guest
+        .agent
+        .get_mut()
+        .write_all(b"\n\0{\"say\":1}\n")
+        .unwrap();
+    guest.say(&ToAgent::Hello { protocol: PROTOCOL });
+    assert!(matches!(guest.hear(), FromAgent::Ready { .. }));
+
+    // The next shell's greeting: a prompt could still be the old one's.
+    guest.type_and_expect("exit\n", "built-in shell");
+    guest.type_and_expect("echo back $((2+3))\n", "back 5");
+
+    guest.say(&ToAgent::PowerOff);
+    assert!(matches!(guest.hear(), FromAgent::Ack { what } if what == "power_off"));
+    let ended = guest.qemu.wait().unwrap();
+    assert!(ended.success(), "{ended}");
+}
