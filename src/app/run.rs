@@ -1,9 +1,8 @@
 //! The event loop: one `select!`, then everything that waits is taken in, then a frame if one is due.
 
 use std::io;
-use std::time::Duration;
 
-use crossterm::event::EventStream;
+use crossterm::event::{Event, EventStream};
 use futures_util::StreamExt;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
@@ -64,7 +63,7 @@ struct App {
     world: World,
     terminal: Terminal,
     theme: Theme,
-    input: Option<EventStream>,
+    input: mpsc::Receiver<io::Result<Event>>,
     pacer: Pacer,
     since: Instant,
     quits: bool,
@@ -96,7 +95,7 @@ pub(super) async fn run(fleet: Fleet, options: Options) -> Result<(), Failure> {
         world: World::new(fleet, options.backend, outbox),
         terminal,
         theme,
-        input: None,
+        input: read_terminal(),
         pacer: Pacer::default(),
         since: Instant::now(),
         quits: false,
@@ -121,7 +120,6 @@ impl App {
     }
 
     fn begin(&mut self) {
-        self.input = Some(EventStream::new());
         self.world.watch();
         let mut effects = Vec::new();
         examine(&mut self.state, &mut effects);
@@ -146,7 +144,7 @@ impl App {
                     Told::Terminate => self.take_in(Message::Terminate)?,
                     Told::Stop => self.suspend()?,
                 },
-                event = next_event(&mut self.input) => self.take_in_event(event)?,
+                event = self.input.recv() => self.take_in_event(event)?,
                 () = sleep_until(deadline), if deadline.is_some() => self.wake()?,
                 Some(message) = inbox.recv() => self.take_in(message)?,
                 () = changed.notified() => self.pacer.request(self.now().mono),
@@ -159,25 +157,22 @@ impl App {
         Ok(())
     }
 
-    /// Takes in the messages that wait already, so that one frame shows all of them.
-    ///
-    /// Input is left to the `select!`, which looks at it first: `EventStream` keeps the waker of
-    /// the poll that found nothing, so a poll outside of the task would lose the next key.
+    /// Takes in what waits already, so that one frame shows all of it.
     fn drain(&mut self, inbox: &mut mpsc::Receiver<Message>) -> io::Result<()> {
         for _ in 0..BATCH {
-            match inbox.try_recv() {
-                Ok(message) => self.take_in(message)?,
-                Err(_) => break,
+            if let Ok(event) = self.input.try_recv() {
+                self.take_in_event(Some(event))?;
+            } else if let Ok(message) = inbox.try_recv() {
+                self.take_in(message)?;
+            } else {
+                break;
             }
         }
         Ok(())
     }
 
     /// A terminal that is gone ends the dashboard: nobody looks at it.
-    fn take_in_event(
-        &mut self,
-        event: Option<io::Result<crossterm::event::Event>>,
-    ) -> io::Result<()> {
+    fn take_in_event(&mut self, event: Option<io::Result<Event>>) -> io::Result<()> {
         match event {
             Some(Ok(event)) => match input::message(event) {
                 Some(message) => self.take_in(message),
@@ -225,24 +220,27 @@ impl App {
         Ok(())
     }
 
-    /// Goes to the background. The reader of the terminal is dropped meanwhile: one that is merely
-    /// not asked may still steal what is typed into the shell.
+    /// Goes to the background: all threads stop, the one that reads the terminal among them.
     fn suspend(&mut self) -> io::Result<()> {
-        self.input = None;
         self.terminal.suspend()?;
-        self.input = Some(EventStream::new());
         let (columns, rows) = crossterm::terminal::size()?;
         self.take_in(Message::Resize(columns, rows))
     }
 }
 
-async fn next_event(
-    input: &mut Option<EventStream>,
-) -> Option<io::Result<crossterm::event::Event>> {
-    match input {
-        Some(input) => input.next().await,
-        None => std::future::pending().await,
-    }
+/// Reads the terminal in a task of its own, so that what waits can be taken without waiting:
+/// crossterm's stream keeps the first waker that it is polled with, and must have no other poller.
+fn read_terminal() -> mpsc::Receiver<io::Result<Event>> {
+    let (events, receiver) = mpsc::channel(WAITING);
+    drop(tokio::task::spawn_local(async move {
+        let mut stream = EventStream::new();
+        while let Some(event) = stream.next().await {
+            if events.send(event).await.is_err() {
+                return;
+            }
+        }
+    }));
+    receiver
 }
 
 async fn sleep_until(deadline: Option<Instant>) {
