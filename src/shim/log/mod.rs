@@ -134,6 +134,21 @@ impl Reader {
         self.index.time_of(offset)
     }
 
+    /// Up to `longest` bytes from `offset` on, whenever they came; it ends early at a hole.
+    pub fn read_across(&self, offset: u64, longest: usize) -> io::Result<Option<Chunk>> {
+        let Some(mut chunk) = self.read(offset, longest)? else {
+            return Ok(None);
+        };
+        while chunk.bytes.len() < longest {
+            let at = chunk.offset + chunk.bytes.len() as u64;
+            match self.read(at, longest - chunk.bytes.len())? {
+                Some(next) if next.offset == at => chunk.bytes.extend(next.bytes),
+                _ => break,
+            }
+        }
+        Ok(Some(chunk))
+    }
+
     /// Up to `longest` bytes that came at one time, from `offset` or the first byte after it that
     /// is kept. `None` at the end.
     pub fn read(&self, offset: u64, longest: usize) -> io::Result<Option<Chunk>> {

@@ -153,3 +153,21 @@ async fn the_gap_log_stays_short_on_disk_and_its_offsets_stay_right() {
     let log = std::fs::read(bench.store.paths(&bench.name).console_log).unwrap();
     assert!(log.ends_with(b"missed"));
 }
+
+#[tokio::test]
+async fn a_byte_that_the_vmm_logs_twice_shifts_nothing_in_an_adoption() {
+    let bench = Bench::new();
+    let (mut console, mut gap, line, _guest) = adopted(&bench);
+    let mut random = fastrand::Rng::with_seed(8);
+    let seen: Vec<u8> = (0..10_000).map(|_| random.u8(..)).collect();
+    console.take(&seen, 0);
+    vmm_logs(&bench, &seen[..5000]);
+    vmm_logs(&bench, &seen[4999..]);
+    for missed in ["missed", "and more"] {
+        vmm_logs(&bench, missed.as_bytes());
+        gap.catch_up(&mut console, &line, 0);
+    }
+    assert_eq!(console.end(), 10_014);
+    let log = std::fs::read(bench.store.paths(&bench.name).console_log).unwrap();
+    assert!(log.ends_with(b"missedand more"));
+}
