@@ -89,27 +89,3 @@ fn a_stuck_child_is_killed_and_reaped() {
     assert!(trace.status.is_none());
     assert!(crate::vm::ProcessId::of(pid).is_none());
 }
-
-/// Not a test: the child of the test below, which is this very program.
-#[test]
-#[ignore = "run by the_probe_comes_to_a_verdict_on_this_host as a child"]
-fn child() {
-    kvm::probe_main();
-}
-
-#[test]
-fn the_probe_comes_to_a_verdict_on_this_host() {
-    let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args([
-        "--exact",
-        "--ignored",
-        "--nocapture",
-        "backends::kvm::trace::tests::child",
-    ]);
-    let verdict = kvm::probe_by(command);
-    // Which one depends on the host; that it is none of ours that failed does not.
-    if let Verdict::Broken { evidence } = &verdict {
-        assert!(!evidence.contains("no VM was made"), "{evidence}");
-    }
-    println!("{verdict:?}");
-}

@@ -1,3 +1,5 @@
+//! A new shim takes over where the last one died.
+
 use std::io::Write;
 use std::os::unix::fs::MetadataExt;
 

@@ -1,3 +1,5 @@
+//! Starts, boot phases and what the history keeps.
+
 use super::fake::{Bench, Launching, READY, locally, status};
 use crate::backends::{MachineEvent, ProcessExit};
 use crate::fault::Code;

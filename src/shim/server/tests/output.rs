@@ -1,3 +1,5 @@
+//! Serial output on its way to logs and clients.
+
 use super::fake::{Bench, locally, output, status};
 use crate::shim::client::Client;
 use crate::shim::log::FILE_CAP;

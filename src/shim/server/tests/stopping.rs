@@ -1,3 +1,5 @@
+//! Ends of all kinds, and what is told of them.
+
 use super::fake::{Bench, Launching, READY, locally, status};
 use crate::backends::{MachineEvent, ProcessExit};
 use crate::fault::Code;

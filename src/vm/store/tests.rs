@@ -1,5 +1,9 @@
+//! The store, over directories that each test makes for itself.
+
+use std::os::unix::fs::PermissionsExt;
+
 use super::super::spec::tests::sample;
-use super::super::{BootPhases, ProcessId};
+use super::super::{BootPhases, ExitReason, Phase, ProcessId, VmState, process};
 use super::*;
 
 fn store() -> (tempfile::TempDir, Store) {

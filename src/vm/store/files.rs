@@ -1,0 +1,71 @@
+//! Directories and files that only their owner reads, and files that are whole or absent.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::Path;
+
+use super::StoreError;
+
+/// Makes `dir` and its parents, the new ones readable by their owner only.
+pub(super) fn private_dir(dir: &Path) -> Result<(), StoreError> {
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(dir)
+        .map_err(|source| StoreError::Io {
+            verb: "create",
+            path: dir.to_owned(),
+            source,
+        })
+}
+
+/// Refuses a directory that another user owns or can write to, or that is a link.
+pub(super) fn check_private(dir: &Path) -> Result<(), StoreError> {
+    let unsafe_because = |path: &Path, why| {
+        Err(StoreError::UnsafeDirectory {
+            path: path.to_owned(),
+            why,
+        })
+    };
+    for path in [dir.parent().unwrap_or(dir), dir] {
+        let meta = fs::symlink_metadata(path).map_err(|source| StoreError::Io {
+            verb: "inspect",
+            path: path.to_owned(),
+            source,
+        })?;
+        if !meta.is_dir() {
+            return unsafe_because(path, "it is no directory");
+        }
+        if meta.uid() != nix::unistd::Uid::current().as_raw() {
+            return unsafe_because(path, "another user owns it");
+        }
+        if meta.permissions().mode() & 0o022 != 0 {
+            return unsafe_because(path, "others can write to it");
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn private_file(path: &Path) -> io::Result<File> {
+    OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(path)
+}
+
+/// Writes a file so that it is whole or absent, also after a crash of the host.
+pub(super) fn write_durably(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+    let error = |source| StoreError::Io {
+        verb: "write",
+        path: path.to_owned(),
+        source,
+    };
+    let temporary = path.with_extension("new");
+    let mut file = private_file(&temporary).map_err(error)?;
+    file.write_all(bytes).map_err(error)?;
+    file.sync_all().map_err(error)?;
+    fs::rename(&temporary, path).map_err(error)
+}

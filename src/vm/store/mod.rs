@@ -1,0 +1,192 @@
+//! The directory of VMs, which *is* the registry: who exists, what was asked, what became of it.
+//!
+//! Nothing in here waits for another process. A torn, unknown or unreadable file becomes the
+//! [`Problem`] of its own VM and harms no other.
+
+mod claim;
+mod error;
+mod files;
+mod observe;
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use self::files::{check_private, private_dir};
+use super::{BootRecord, VmName};
+
+pub use claim::{Registration, ShimLock};
+pub use error::StoreError;
+pub use observe::{Problem, Vm};
+
+/// `sun_path` holds 108 bytes on Linux and 104 on macOS, the final zero included (unix(7)); we stay
+/// below both.
+const LONGEST_SOCKET_PATH: usize = 100;
+/// The data directory and all that is in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Store {
+    root: PathBuf,
+}
+/// Where the files of one VM are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VmPaths {
+    /// `vms/<name>`.
+    pub dir: PathBuf,
+    /// What was asked for.
+    pub spec: PathBuf,
+    /// What became of it.
+    pub state: PathBuf,
+    /// Locked by the shim as long as it lives.
+    pub lock: PathBuf,
+    /// Serial output, capped; the older half is `console.log.1`.
+    pub console_log: PathBuf,
+    /// Offsets of the serial output against time.
+    pub console_idx: PathBuf,
+    /// The VMM's own words.
+    pub vmm_log: PathBuf,
+    /// Serial output while no shim lived, kept short by the shim.
+    pub gap_log: PathBuf,
+    /// The screen as the VM left it, as bytes for a terminal.
+    pub last_screen: PathBuf,
+    /// The VM's own layer over the image's root file system.
+    pub disk: PathBuf,
+}
+
+impl VmPaths {
+    fn new(dir: PathBuf) -> Self {
+        let file = |name| dir.join(name);
+        Self {
+            spec: file("spec.toml"),
+            state: file("state.json"),
+            lock: file("lock"),
+            console_log: file("console.log"),
+            console_idx: file("console.idx"),
+            vmm_log: file("vmm.log"),
+            gap_log: file("gap.log"),
+            last_screen: file("last-screen.ansi"),
+            disk: file("disk.qcow2"),
+            dir,
+        }
+    }
+}
+impl Store {
+    /// The store at `dir`, or where `SMOLVM_TUI_DATA_DIR` or the platform says. Touches no file.
+    pub fn locate(dir: Option<&Path>) -> Result<Self, StoreError> {
+        let from_environment = || {
+            std::env::var_os("SMOLVM_TUI_DATA_DIR")
+                .filter(|dir| !dir.is_empty())
+                .map(PathBuf::from)
+        };
+        let platform = || {
+            let dirs = directories::ProjectDirs::from("", "", "smolvm-tui")?;
+            Some(
+                dirs.state_dir()
+                    .unwrap_or_else(|| dirs.data_local_dir())
+                    .to_owned(),
+            )
+        };
+        let root = dir
+            .map(Path::to_owned)
+            .or_else(from_environment)
+            .or_else(platform);
+        let root = root.ok_or(StoreError::NoHome)?;
+        // Shims run in `/`, so a relative path would mean another place there.
+        let root = std::path::absolute(&root).map_err(|source| StoreError::Io {
+            verb: "resolve",
+            path: root,
+            source,
+        })?;
+        Ok(Self { root })
+    }
+
+    /// The data directory.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Where images are kept.
+    pub fn images_dir(&self) -> PathBuf {
+        self.root.join("images")
+    }
+
+    /// The directory that holds one directory for each VM.
+    pub fn vms_dir(&self) -> PathBuf {
+        self.root.join("vms")
+    }
+
+    /// The history of boots of all VMs.
+    pub fn boots_file(&self) -> PathBuf {
+        self.root.join("boots.jsonl")
+    }
+
+    /// The files of one VM.
+    pub fn paths(&self, name: &VmName) -> VmPaths {
+        VmPaths::new(self.vms_dir().join(name.as_str()))
+    }
+    /// Makes the directory for a VM's sockets: 0700, ours, and short enough for their addresses.
+    pub fn run_dir(&self, id: &str) -> Result<PathBuf, StoreError> {
+        let dir = self.run_dir_path(id);
+        private_dir(&dir)?;
+        check_private(&dir)?;
+        Ok(dir)
+    }
+
+    /// Where the sockets of the VM with this id are, or would be.
+    pub fn run_dir_path(&self, id: &str) -> PathBuf {
+        let near = self.root.join("run").join(id);
+        if near.as_os_str().len() + "/serial.sock".len() <= LONGEST_SOCKET_PATH {
+            return near;
+        }
+        let user = nix::unistd::Uid::current();
+        std::env::temp_dir()
+            .join(format!("smolvm-tui-{user}"))
+            .join(id)
+    }
+    /// Adds a boot to the history.
+    pub fn append_boot(&self, record: &BootRecord) -> Result<(), StoreError> {
+        let path = self.boots_file();
+        let error = |source| StoreError::Io {
+            verb: "write",
+            path: path.clone(),
+            source,
+        };
+        let mut line = serde_json::to_vec(record).map_err(|e| error(e.into()))?;
+        line.push(b'\n');
+        let mut file = OpenOptions::new()
+            .append(true)
+            .create(true)
+            .mode(0o600)
+            .open(&path)
+            .map_err(error)?;
+        // One write: O_APPEND keeps the lines of several shims apart.
+        file.write_all(&line).map_err(error)
+    }
+
+    /// The boots of the VM with this id, oldest first. Lines that cannot be read are passed over.
+    pub fn boots(&self, vm_id: &str) -> Result<Vec<BootRecord>, StoreError> {
+        let mut boots = self.all_boots()?;
+        boots.retain(|boot| boot.vm_id == vm_id);
+        Ok(boots)
+    }
+
+    /// The boots of all VMs, oldest first. Lines that cannot be read are passed over.
+    pub fn all_boots(&self) -> Result<Vec<BootRecord>, StoreError> {
+        let path = self.boots_file();
+        match fs::read(&path) {
+            Ok(bytes) => Ok(bytes
+                .split(|&byte| byte == b'\n')
+                .filter_map(|line| serde_json::from_slice(line).ok())
+                .collect()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+            Err(source) => Err(StoreError::Io {
+                verb: "read",
+                path,
+                source,
+            }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
