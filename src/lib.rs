@@ -28,7 +28,7 @@
 //! | [`config`] | what the user set, and what it means | `vm`, `backends`, `console` |
 //! | [`doctor`] | host checks, report, fixes | `vm`, `backends`, `guest`, `config`, `console`, `sampler` |
 //! | [`fleet`] | the operations that dashboard and CLI share: create, start, stop, remove, list | all above |
-//! | [`app`] | the dashboard's logic: state, message, update, effect, event loop | all above |
+//! | [`app`] | the dashboard's logic: state, message, update, effect, event loop | `vm`, `console`, `guest`, `shim`, `sampler`, `config`, `doctor`, `fleet`, and, to draw, `ui` |
 //! | [`ui`] | the dashboard's looks: pure functions of `(frame, area, &State, &Theme)` | `app::state` and the plain data of `vm`, `console`, `doctor`, `sampler` |
 //! | [`cli`] | subcommands, with `--json` | all but `ui` |
 

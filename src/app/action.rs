@@ -1,50 +1,7 @@
 //! What a user can ask of the dashboard: one closed table, from which the keymap, the help
 //! overlay, the footer, `smolvm-tui keys` and the README's table are made.
 
-/// Where keys are read: the top modal decides, else what has the focus.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Context {
-    /// The list and the pages of the selected VM.
-    Dashboard,
-    /// A guest's console has the focus: all other keys are the guest's.
-    Console,
-    /// A panel that is read: help, messages.
-    Panel,
-    /// The doctor's panel.
-    Doctor,
-    /// The create form; other keys are typed into the field.
-    Form,
-    /// A question about something that destroys.
-    Confirm,
-    /// The filter's line; other keys are typed into it.
-    Filter,
-}
-
-impl Context {
-    /// All contexts, in the order of the help.
-    pub const ALL: [Self; 7] = [
-        Self::Dashboard,
-        Self::Console,
-        Self::Panel,
-        Self::Doctor,
-        Self::Form,
-        Self::Confirm,
-        Self::Filter,
-    ];
-
-    /// The word for it in tables.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Dashboard => "dashboard",
-            Self::Console => "console",
-            Self::Panel => "panel",
-            Self::Doctor => "doctor",
-            Self::Form => "form",
-            Self::Confirm => "confirm",
-            Self::Filter => "filter",
-        }
-    }
-}
+pub use super::context::Context;
 
 /// Something that a user can ask for with a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -11,6 +11,8 @@ use super::update::update;
 use crate::config::Config;
 use crate::console::{Size, Terminal};
 use crate::doctor::{Finding, Progress, Report, Status, Summary};
+use crate::fault::{Code, Failure};
+use crate::fleet::Objection;
 use crate::sampler::Sample;
 use crate::vm::{
     Accel, Arch, BackendKind, BootPhase, BootPhases, BootRecord, BootResult, CpuModel, DiskMode,
@@ -270,6 +272,19 @@ pub(crate) fn report() -> Report {
             ok: false,
             strict: false,
         },
+    }
+}
+
+/// The answer of a check that found the name taken.
+pub(crate) fn name_taken(generation: u64) -> Message {
+    let failure = Failure::new(Code::AlreadyExists, "a VM named `web` exists already");
+    let objections = vec![Objection {
+        field: "name",
+        failure,
+    }];
+    Message::Checked {
+        generation,
+        objections,
     }
 }
 

@@ -11,6 +11,7 @@
 
 pub mod action;
 pub mod boots;
+mod context;
 pub mod effect;
 #[cfg(test)]
 pub(crate) mod fixture;

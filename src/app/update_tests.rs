@@ -2,11 +2,12 @@ use std::time::Duration;
 
 use super::update;
 use crate::app::effect::{Effect, SessionKind, Typed};
-use crate::app::fixture::{at, console_says, empty, examine, fleet, key, name, press, send, vm};
+use crate::app::fixture::{
+    at, console_says, empty, examine, fleet, key, name, name_taken, press, send, vm,
+};
 use crate::app::message::{Message, Mouse, MouseKind, SessionEvent};
 use crate::app::state::{Focus, Link, Modal, Page, State};
 use crate::fault::{Code, Failure};
-use crate::fleet::Objection;
 use crate::vm::{Operation, Phase, Vm};
 
 const SIZE: (u16, u16) = (120, 40);
@@ -413,16 +414,9 @@ fn the_form_checks_as_one_types_and_an_old_answer_is_dropped() {
         })
         .collect();
     assert_eq!(generations, [1, 2, 3]);
-    let objection = |generation| Message::Checked {
-        generation,
-        objections: vec![Objection {
-            field: "name",
-            failure: Failure::new(Code::AlreadyExists, "a VM named `web` exists already"),
-        }],
-    };
-    send(&mut state, 2.0, objection(2));
+    send(&mut state, 2.0, name_taken(2));
     assert!(form(&state).objections.is_none());
-    send(&mut state, 2.0, objection(3));
+    send(&mut state, 2.0, name_taken(3));
     assert!(!form(&state).is_acceptable());
     // It is not made as long as something is wrong.
     let effects = press(&mut state, "enter");

@@ -27,7 +27,7 @@ pub(super) fn render(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &T
         width: area.width - 2,
         ..area
     };
-    if inner.width >= WIDE && inner.height >= 12 {
+    if inner.width >= WIDE && inner.height >= 12 && row.vm.phase.is_live() {
         let left = inner.width / 2;
         let facts_area = Rect {
             width: left - 2,

@@ -9,12 +9,13 @@ use unicode_width::UnicodeWidthStr;
 
 use super::{Role, Theme, render};
 use crate::app::action::Action;
-use crate::app::fixture::{boot, console_says, empty, examine, fleet, key, name, press, send};
+use crate::app::fixture::{
+    boot, console_says, empty, examine, fleet, key, name, name_taken, press, send,
+};
 use crate::app::message::{Message, SessionEvent};
 use crate::app::state::State;
 use crate::app::update::update;
 use crate::fault::{Code, Failure};
-use crate::fleet::Objection;
 use crate::vm::Phase;
 
 fn draw(state: &State, theme: &Theme) -> (Buffer, Option<(u16, u16)>) {
@@ -205,15 +206,7 @@ fn screens() -> Vec<Case> {
         ("form", |size| {
             let mut state = fleet(size);
             press(&mut state, "n w e b tab tab tab tab tab tab 8");
-            let objections = vec![Objection {
-                field: "name",
-                failure: Failure::new(Code::AlreadyExists, "a VM named `web` exists already"),
-            }];
-            let message = Message::Checked {
-                generation: 4,
-                objections,
-            };
-            send(&mut state, 2.0, message);
+            send(&mut state, 2.0, name_taken(4));
             let images = vec!["tiny".to_owned(), "debian".to_owned()];
             send(&mut state, 2.0, Message::Offered { name: None, images });
             state
