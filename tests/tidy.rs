@@ -23,7 +23,9 @@ struct Source {
 impl Source {
     /// The lines before the tests; none of a file that holds nothing but tests.
     fn code(&self) -> impl Iterator<Item = (usize, &str)> {
-        let tests_only = self.path.ends_with("_tests.rs") || self.path.starts_with("tests/");
+        let tests_only = self.path.ends_with("tests.rs")
+            || self.path.contains("/tests/")
+            || self.path.starts_with("tests/");
         self.text
             .lines()
             .take_while(move |line| !tests_only && *line != "#[cfg(test)]")

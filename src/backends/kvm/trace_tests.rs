@@ -1,5 +1,4 @@
 use super::*;
-use crate::backends::kvm;
 use std::process::Command;
 
 fn trace(words: &str, raw_status: Option<i32>) -> Verdict {
