@@ -105,7 +105,7 @@ fn what_the_command_line_does_shows_in_an_open_dashboard() {
 #[test]
 fn a_killed_dashboard_harms_no_vm() {
     let bed = Bed::with_web();
-    let mut session = Session::dashboard(&bed, Size(80, 24));
+    let mut session = opened(&bed, Size(80, 24));
     session.wait_for_line(&["web", "running"]);
     session.process().signal(nix::sys::signal::Signal::SIGKILL);
     session.exit_code();
@@ -120,8 +120,9 @@ fn the_form_says_what_is_wrong_while_one_types() {
     session.send("n");
     session.wait_for("Name");
     session.send("No Good!");
-    session.wait_for("name");
+    session.wait_for("only a-z");
     session.send("\r");
+    session.wait_for("No Good!");
     session.send(ESCAPE);
     session.wait_without("No Good!");
     assert_eq!(bed.rows().len(), 0);
