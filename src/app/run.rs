@@ -85,6 +85,8 @@ pub(super) async fn run(fleet: Fleet, options: Options) -> Result<(), Failure> {
     let mut state = State::new(fleet.config.clone(), keymap, size);
     let vms = fleet.store.list().map_err(Failure::from);
     let (outbox, mut inbox) = mpsc::channel(WAITING);
+    // Before the terminal is taken over: whoever ends us must find it given back.
+    let signals = Signals::new().map_err(broken)?;
     let terminal = Terminal::enter(fleet.config.mouse).map_err(broken)?;
     state.selected = options.open.as_deref().and_then(|name| name.parse().ok());
     if state.selected.is_some() {
@@ -108,7 +110,7 @@ pub(super) async fn run(fleet: Fleet, options: Options) -> Result<(), Failure> {
     app.draw().map_err(broken)?;
     // The first frame stands; what it did not need begins now.
     app.begin();
-    app.turn(&mut inbox).await.map_err(broken)
+    app.turn(signals, &mut inbox).await.map_err(broken)
 }
 
 impl App {
@@ -128,8 +130,11 @@ impl App {
         }
     }
 
-    async fn turn(&mut self, inbox: &mut mpsc::Receiver<Message>) -> io::Result<()> {
-        let mut signals = Signals::new()?;
+    async fn turn(
+        &mut self,
+        mut signals: Signals,
+        inbox: &mut mpsc::Receiver<Message>,
+    ) -> io::Result<()> {
         let changed = self.world.console().changed();
         while !self.quits {
             let due = [self.pacer.due(), self.state.next_wake()]
