@@ -2,15 +2,14 @@
 
 use std::io;
 
-use crossterm::event::{Event, EventStream};
-use futures_util::StreamExt;
+use crossterm::event::Event;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::Options;
 use super::effect::Effect;
-use super::input;
+use super::input::{self, Input};
 use super::keymap::Keymap;
 use super::message::Message;
 use super::now::Now;
@@ -31,11 +30,13 @@ struct Signals {
     hang_up: Signal,
     interrupt: Signal,
     stop: Signal,
+    resize: Signal,
 }
 
 enum Told {
     Terminate,
     Stop,
+    Resize,
 }
 
 impl Signals {
@@ -45,6 +46,7 @@ impl Signals {
             hang_up: signal(SignalKind::hangup())?,
             interrupt: signal(SignalKind::interrupt())?,
             stop: signal(SignalKind::from_raw(nix::libc::SIGTSTP))?,
+            resize: signal(SignalKind::window_change())?,
         })
     }
 
@@ -54,6 +56,7 @@ impl Signals {
             _ = self.hang_up.recv() => Told::Terminate,
             _ = self.interrupt.recv() => Told::Terminate,
             _ = self.stop.recv() => Told::Stop,
+            _ = self.resize.recv() => Told::Resize,
         }
     }
 }
@@ -61,9 +64,10 @@ impl Signals {
 struct App {
     state: State,
     world: World,
+    /// Before the terminal, so that nothing reads it any more when it is given back.
+    input: Input,
     terminal: Terminal,
     theme: Theme,
-    input: mpsc::Receiver<io::Result<Event>>,
     pacer: Pacer,
     since: Instant,
     quits: bool,
@@ -97,7 +101,7 @@ pub(super) async fn run(fleet: Fleet, options: Options) -> Result<(), Failure> {
         world: World::new(fleet, options.backend, outbox),
         terminal,
         theme,
-        input: read_terminal(),
+        input: Input::listen().map_err(broken)?,
         pacer: Pacer::default(),
         since: Instant::now(),
         quits: false,
@@ -148,8 +152,9 @@ impl App {
                 told = signals.next() => match told {
                     Told::Terminate => self.take_in(Message::Terminate)?,
                     Told::Stop => self.suspend()?,
+                    Told::Resize => self.measure()?,
                 },
-                event = self.input.recv() => self.take_in_event(event)?,
+                event = self.input.next() => self.take_in_event(event)?,
                 () = sleep_until(deadline), if deadline.is_some() => self.wake()?,
                 Some(message) = inbox.recv() => self.take_in(message)?,
                 () = changed.notified() => self.pacer.request(self.now().mono),
@@ -165,7 +170,7 @@ impl App {
     /// Takes in what waits already, so that one frame shows all of it.
     fn drain(&mut self, inbox: &mut mpsc::Receiver<Message>) -> io::Result<()> {
         for _ in 0..BATCH {
-            if let Ok(event) = self.input.try_recv() {
+            if let Some(event) = self.input.waiting() {
                 self.take_in_event(Some(event))?;
             } else if let Ok(message) = inbox.try_recv() {
                 self.take_in(message)?;
@@ -228,24 +233,13 @@ impl App {
     /// Goes to the background: all threads stop, the one that reads the terminal among them.
     fn suspend(&mut self) -> io::Result<()> {
         self.terminal.suspend()?;
+        self.measure()
+    }
+
+    fn measure(&mut self) -> io::Result<()> {
         let (columns, rows) = crossterm::terminal::size()?;
         self.take_in(Message::Resize(columns, rows))
     }
-}
-
-/// Reads the terminal in a task of its own, so that what waits can be taken without waiting:
-/// crossterm's stream keeps the first waker that it is polled with, and must have no other poller.
-fn read_terminal() -> mpsc::Receiver<io::Result<Event>> {
-    let (events, receiver) = mpsc::channel(WAITING);
-    drop(tokio::task::spawn_local(async move {
-        let mut stream = EventStream::new();
-        while let Some(event) = stream.next().await {
-            if events.send(event).await.is_err() {
-                return;
-            }
-        }
-    }));
-    receiver
 }
 
 async fn sleep_until(deadline: Option<Instant>) {

@@ -120,6 +120,7 @@ fn the_form_says_what_is_wrong_while_one_types() {
     session.send("n");
     session.wait_for("Name");
     session.send("No Good!");
+    // What comes with an escape in one read would be a key with alt.
     session.wait_for("only a-z");
     session.send("\r");
     session.wait_for("No Good!");
