@@ -160,7 +160,8 @@ impl App {
                 () = changed.notified() => self.pacer.request(self.now().mono),
             }
             self.drain(inbox)?;
-            if self.pacer.is_due(self.now().mono) {
+            // The last thing that happened may have been that the terminal went.
+            if !self.quits && self.pacer.is_due(self.now().mono) {
                 self.draw()?;
             }
         }
