@@ -1,6 +1,7 @@
 //! The terminal that the dashboard is drawn on: taken over at start, given back on every way out.
 
 use std::io::{self, BufWriter, Stdout, Write};
+use std::mem::ManuallyDrop;
 use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -26,7 +27,8 @@ const BUFFER: usize = 1 << 16;
 
 /// The terminal, taken over. Dropping it gives the terminal back.
 pub(super) struct Terminal {
-    inner: ratatui::Terminal<CrosstermBackend<BufWriter<Stdout>>>,
+    /// Never dropped: it would show the cursor once more, and complain where nobody hears it.
+    inner: ManuallyDrop<ratatui::Terminal<CrosstermBackend<BufWriter<Stdout>>>>,
     mouse: bool,
 }
 
@@ -41,7 +43,7 @@ impl Terminal {
             give_back();
         }
         Ok(Self {
-            inner: inner?,
+            inner: ManuallyDrop::new(inner?),
             mouse,
         })
     }
