@@ -9,9 +9,9 @@ const ESCAPE: [u8; 1] = [0x1b];
 /// Opens the dashboard and closes the doctor's panel that a first start shows.
 fn opened(bed: &Bed, size: Size) -> Session {
     let mut session = Session::dashboard(bed, size);
-    session.wait_for("KVM");
+    session.wait_for("what works on this host");
     session.send(ESCAPE);
-    session.wait_without("KVM");
+    session.wait_without("what works on this host");
     session
 }
 
@@ -79,12 +79,12 @@ fn the_first_start_shows_the_doctor_and_the_next_does_not() {
     quit(session);
     let mut session = Session::dashboard(&bed, Size(100, 30));
     session.wait_for("smolvm");
-    session.wait_without("KVM");
+    session.wait_without("what works on this host");
     session.send("D");
-    session.wait_for("KVM");
+    session.wait_for("what works on this host");
     session.wait_for("QEMU");
     session.send(ESCAPE);
-    session.wait_without("KVM");
+    session.wait_without("what works on this host");
     quit(session);
 }
 
