@@ -122,7 +122,8 @@ pub(super) fn message(event: Event) -> Option<Message> {
     }
 }
 
-fn key(event: KeyEvent) -> Option<Key> {
+/// The key of an event, in its normal form; `None` for a release and for keys that no serial line has.
+pub(crate) fn key(event: KeyEvent) -> Option<Key> {
     if event.kind == KeyEventKind::Release {
         return None;
     }

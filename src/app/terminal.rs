@@ -36,14 +36,14 @@ impl Terminal {
     /// Takes the terminal over: raw mode, alternate screen, bracketed paste, mouse if wanted.
     pub(super) fn enter(mouse: bool) -> io::Result<Self> {
         restore_before_panics_are_told();
-        take(mouse)?;
-        let writer = BufWriter::with_capacity(BUFFER, io::stdout());
-        let inner = ratatui::Terminal::new(CrosstermBackend::new(writer));
-        if inner.is_err() {
-            give_back();
-        }
+        let taken = take(mouse).and_then(|()| {
+            let writer = BufWriter::with_capacity(BUFFER, io::stdout());
+            ratatui::Terminal::new(CrosstermBackend::new(writer))
+        });
+        // Half a takeover is given back too: raw mode may be on already.
+        let inner = taken.inspect_err(|_| give_back())?;
         Ok(Self {
-            inner: ManuallyDrop::new(inner?),
+            inner: ManuallyDrop::new(inner),
             mouse,
         })
     }
