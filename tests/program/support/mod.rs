@@ -13,4 +13,4 @@ pub(crate) use session::{Session, Size};
 
 /// How long anything may take here. An emulated guest boots in two seconds on an idle host; the
 /// tests share two loaded cores with other guests, so only what will never come reaches this.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
