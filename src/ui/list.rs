@@ -3,6 +3,7 @@
 use ratatui::Frame;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use ratatui::style::{Color, Modifier, Style};
 
 use super::text::{self, ABSENT, clean, put, spark};
 use super::{Role, Theme};
@@ -209,7 +210,11 @@ fn row(
     }
     if is_selected {
         let highlight = match state.focus {
-            Focus::Dashboard => theme.style(Role::Selection),
+            // One bar: reversed, the row's own colours would be blocks of colour in it.
+            Focus::Dashboard => Style::new()
+                .fg(Color::Reset)
+                .remove_modifier(Modifier::DIM)
+                .patch(theme.style(Role::Selection)),
             Focus::Console => theme.style(Role::Title),
         };
         buffer.set_style(
