@@ -66,11 +66,6 @@ pub enum MachineEvent {
     Resumed,
     /// The guest powers off, resets or panics; the exit follows.
     Ending(ExitReason),
-    /// The agent's port was opened or closed by the guest.
-    AgentPort {
-        /// Whether it is open now.
-        open: bool,
-    },
 }
 
 /// How the VMM's process ended, as far as it was seen.

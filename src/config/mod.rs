@@ -89,7 +89,7 @@ impl Default for Config {
 impl Config {
     /// Where the configuration is looked for when no file is named, if the user has a home:
     /// `$XDG_CONFIG_HOME/smolvm-tui/config.toml` on Linux.
-    pub fn default_file() -> Option<PathBuf> {
+    fn default_file() -> Option<PathBuf> {
         let dirs = directories::ProjectDirs::from("", "", "smolvm-tui")?;
         Some(dirs.config_dir().join("config.toml"))
     }

@@ -70,13 +70,9 @@ impl Fleet {
         Ok(self.again(&vm.name))
     }
 
-    /// Waits until the guest is ready. Not an operation: others may go on meanwhile.
-    pub async fn wait_ready(&self, name: &str, deadline: Duration) -> Result<Vm, Failure> {
-        self.watch_ready(name, deadline, &mut |_, _| {}).await
-    }
-
-    /// The same, and tells each boot phase with its offset from *spawned* in µs as it comes, those
-    /// that had come before included.
+    /// Waits until the guest is ready, which is not an operation: others may go on meanwhile. Tells
+    /// each boot phase with its offset from *spawned* in µs as it comes, those that had come before
+    /// included.
     pub async fn watch_ready(
         &self,
         name: &str,

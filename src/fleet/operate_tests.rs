@@ -150,7 +150,8 @@ fn a_vm_whose_spec_cannot_be_read_does_not_start_and_says_why() {
 fn waiting_for_a_vm_that_does_not_run_fails_at_once() {
     let (_dir, fleet) = fleet();
     made(&fleet, "web");
-    let failure = run(fleet.wait_ready("web", Duration::from_hours(1))).unwrap_err();
+    let failure =
+        run(fleet.watch_ready("web", Duration::from_hours(1), &mut |_, _| {})).unwrap_err();
     assert_eq!(failure.code, Code::NotRunning);
     assert!(failure.hint.unwrap().contains("smolvm-tui start web"));
 }

@@ -60,8 +60,6 @@ pub struct Client {
     listener: Listener,
     talker: Talker,
     next_id: u64,
-    shim_pid: u32,
-    shim_version: String,
 }
 
 /// The half that listens.
@@ -116,28 +114,15 @@ impl Client {
         match heard {
             Some(ServerFrame::Hello {
                 protocol: 1..=PROTOCOL,
-                version,
-                pid,
+                ..
             }) => Ok(Self {
                 listener,
                 talker,
                 next_id: 1,
-                shim_pid: pid,
-                shim_version: version,
             }),
             Some(other) => Err(listener.nonsense(&format!("{other:?} in place of a hello"))),
             None => Err(ClientError::Closed(name.clone())),
         }
-    }
-
-    /// The shim's pid.
-    pub fn shim_pid(&self) -> u32 {
-        self.shim_pid
-    }
-
-    /// The version of the program that the shim runs; it may be older than this one.
-    pub fn shim_version(&self) -> &str {
-        &self.shim_version
     }
 
     /// Asks and waits for the answer; frames in between are passed over.

@@ -63,9 +63,8 @@ pub async fn spawn(store: &Store, name: &VmName, task: Task) -> Result<(), Failu
     spawn_program(&process::own_program(), store, name, task).await
 }
 
-/// The same with a program of the caller's choice that knows the hidden subcommand: for tests,
-/// whose own program does not.
-pub async fn spawn_program(
+/// The same with a program of the caller's choice: for tests, whose own has no such subcommand.
+async fn spawn_program(
     program: &Path,
     store: &Store,
     name: &VmName,

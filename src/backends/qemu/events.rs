@@ -1,5 +1,5 @@
-//! QMP events that matter to the owner of a VM. The schema is QEMU's `qapi/run-state.json` and
-//! `qapi/char.json`; what is not understood is no event of ours.
+//! QMP events that matter to the owner of a VM. The schema is QEMU's `qapi/run-state.json`; what is
+//! not understood is no event of ours.
 
 use serde_json::Value;
 
@@ -19,9 +19,6 @@ pub(super) fn read(message: &Value) -> Option<MachineEvent> {
             let by_guest = data("guest").and_then(Value::as_bool).unwrap_or(false);
             Some(MachineEvent::Ending(ending(reason, by_guest)))
         }
-        "VSERPORT_CHANGE" => Some(MachineEvent::AgentPort {
-            open: data("open")?.as_bool()?,
-        }),
         _ => None,
     }
 }
@@ -89,10 +86,6 @@ mod tests {
             ),
             (
                 r#"{"event":"VSERPORT_CHANGE","data":{"id":"agent0","open":true}}"#.to_owned(),
-                Some(MachineEvent::AgentPort { open: true }),
-            ),
-            (
-                r#"{"event":"VSERPORT_CHANGE","data":{"open":"yes"}}"#.to_owned(),
                 None,
             ),
             (

@@ -199,7 +199,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Task<R, W> {
             let expected = match event {
                 MachineEvent::Paused => ours("stop"),
                 MachineEvent::Resumed => ours("cont"),
-                _ => false,
+                MachineEvent::Ending(_) => false,
             };
             if !expected {
                 // Nobody listening is no reason to stop answering.

@@ -60,6 +60,8 @@ pub fn main(arguments: &[OsString]) -> ExitCode {
         detach::bound_the_panics(&order.data_dir, &order.name);
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
+            // A thread that did what blocks ends at once: later it would wake a shim at rest.
+            .thread_keep_alive(std::time::Duration::ZERO)
             .build()
             .map_err(|error| failed("start an event loop", &error))?;
         let host = Rc::new(this_host::ThisHost::new());

@@ -283,7 +283,7 @@ impl<H: Host> Owner<H> {
             MachineEvent::Resumed if self.state.phase == Phase::Paused => {
                 self.enter(Phase::Running);
             }
-            MachineEvent::Paused | MachineEvent::Resumed | MachineEvent::AgentPort { .. } => {}
+            MachineEvent::Paused | MachineEvent::Resumed => {}
         }
     }
 

@@ -121,7 +121,7 @@ impl Store {
     }
 
     /// The history of boots of all VMs.
-    pub fn boots_file(&self) -> PathBuf {
+    fn boots_file(&self) -> PathBuf {
         self.root.join("boots.jsonl")
     }
 
@@ -170,18 +170,12 @@ impl Store {
 
     /// The boots of the VM with this id, oldest first. Lines that cannot be read are passed over.
     pub fn boots(&self, vm_id: &str) -> Result<Vec<BootRecord>, StoreError> {
-        let mut boots = self.all_boots()?;
-        boots.retain(|boot| boot.vm_id == vm_id);
-        Ok(boots)
-    }
-
-    /// The boots of all VMs, oldest first. Lines that cannot be read are passed over.
-    pub fn all_boots(&self) -> Result<Vec<BootRecord>, StoreError> {
         let path = self.boots_file();
         match fs::read(&path) {
             Ok(bytes) => Ok(bytes
                 .split(|&byte| byte == b'\n')
-                .filter_map(|line| serde_json::from_slice(line).ok())
+                .filter_map(|line| serde_json::from_slice::<BootRecord>(line).ok())
+                .filter(|boot| boot.vm_id == vm_id)
                 .collect()),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
             Err(source) => Err(StoreError::Io {
