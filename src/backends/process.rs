@@ -4,7 +4,7 @@
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
-use std::os::fd::{OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -13,6 +13,7 @@ use std::rc::Rc;
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
 use nix::sys::signal::Signal;
+use nix::unistd::Pid;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
@@ -30,11 +31,15 @@ const TAIL: u64 = 4096;
 
 /// Spawns a VMM in a session of its own, in `/`, with an empty environment, umask 077, the given
 /// standard streams, and `fds` as 3, 4, …; no other descriptor of ours reaches it.
+///
+/// In `birth` it writes who it is ([`BIRTH_RECORD`](crate::vm::process::BIRTH_RECORD)) before it
+/// becomes the program, and it does not become it when this process has died meanwhile.
 pub(super) fn spawn(
     program: &Path,
     arguments: &[OsString],
     streams: [Stdio; 3],
     fds: &[OwnedFd],
+    birth: Option<&File>,
 ) -> io::Result<Child> {
     let parked = fds
         .iter()
@@ -50,10 +55,12 @@ pub(super) fn spawn(
         .stdin(stdin)
         .stdout(stdout)
         .stderr(stderr);
+    let birth = birth.map(AsRawFd::as_raw_fd);
+    let parent = nix::unistd::getpid();
     // SAFETY: between fork and exec only system calls are made, all of them async-signal-safe
     // (signal-safety(7)); nothing is allocated.
     unsafe {
-        command.pre_exec(move || prepare(&places));
+        command.pre_exec(move || prepare(&places, birth, parent));
     }
     let spawned = command.spawn();
     for fd in parked {
@@ -63,8 +70,16 @@ pub(super) fn spawn(
 }
 
 /// In the child, before exec.
-fn prepare(places: &[(RawFd, RawFd)]) -> io::Result<()> {
+fn prepare(places: &[(RawFd, RawFd)], birth: Option<RawFd>, parent: Pid) -> io::Result<()> {
     nix::unistd::setsid()?;
+    // Before the descriptors are put in place, which may take this one's number.
+    if let Some(birth) = birth {
+        record_birth(birth);
+    }
+    // After the record: a parent that lives now dies with it written, one that is dead has no VMM.
+    if nix::unistd::getppid() != parent {
+        return Err(io::ErrorKind::BrokenPipe.into());
+    }
     nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o077));
     for &(from, to) in places {
         // SAFETY: plain numbers; whatever `to` was in this process is not used any more.
@@ -88,6 +103,38 @@ fn prepare(places: &[(RawFd, RawFd)]) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Copies `/proc/self/stat` to `birth`. Where that fails, as on a full disk or where there is no
+/// such file, only a shim that dies within the next milliseconds leaves its VMM behind.
+fn record_birth(birth: RawFd) {
+    let mut stat = [0_u8; 1024];
+    // SAFETY: system calls on a constant path and on a buffer of our stack with its length.
+    unsafe {
+        let from = libc::open(
+            c"/proc/self/stat".as_ptr(),
+            libc::O_RDONLY | libc::O_CLOEXEC,
+        );
+        if from < 0 {
+            return;
+        }
+        let length = libc::read(from, stat.as_mut_ptr().cast(), stat.len());
+        if let Ok(length @ 1..) = usize::try_from(length) {
+            let _ = libc::write(birth, stat.as_ptr().cast(), length);
+        }
+        libc::close(from);
+    }
+}
+
+/// Ends a process that nobody looks after, and returns when it has ended; one that is gone, or
+/// whose pid is another's by now, is no error.
+pub async fn end(id: ProcessId) -> io::Result<()> {
+    let process = match Process::adopt(id) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        other => other?,
+    };
+    process.kill()?;
+    process.ended().await
 }
 
 /// A process that is watched: ours, or adopted.

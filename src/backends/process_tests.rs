@@ -5,7 +5,7 @@ use std::time::Duration;
 fn sh(script: &str, fds: &[OwnedFd]) -> Guard {
     let streams = [Stdio::null(), Stdio::null(), Stdio::null()];
     let arguments = ["-c".into(), script.into()];
-    Guard::new(spawn(Path::new("/bin/sh"), &arguments, streams, fds).unwrap())
+    Guard::new(spawn(Path::new("/bin/sh"), &arguments, streams, fds, None).unwrap())
 }
 
 fn watched(guard: &Guard) -> Process {
@@ -88,4 +88,21 @@ fn last_words_are_few_clean_and_the_last() {
     let text = format!("{}\n\nsix\x1b[31m\nseven\n", "line\n".repeat(9999));
     std::fs::write(&log, text).unwrap();
     assert_eq!(last_words(&log), "line\nline\nline\nsix[31m\nseven");
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_vmm_writes_who_it_is_before_it_runs_and_is_ended_by_that() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let streams = [Stdio::null(), Stdio::null(), Stdio::null()];
+    let arguments = ["1000".into()];
+    let program = Path::new("sleep");
+    let guard = Guard::new(spawn(program, &arguments, streams, &[], Some(file.as_file())).unwrap());
+    let process = watched(&guard);
+    let recorded = ProcessId::of_birth_record(file.path()).unwrap();
+    assert_eq!(recorded, process.id());
+    end(recorded).await.unwrap();
+    assert_eq!(guard.keep(process).await, ProcessExit::Signal(9));
+    // Gone by now, and so is whoever has its pid.
+    end(recorded).await.unwrap();
 }

@@ -47,7 +47,12 @@ impl Fleet {
         force: bool,
         stop_timeout: Option<Duration>,
     ) -> Result<Vm, Failure> {
-        let vm = self.store.find(name)?;
+        let mut vm = self.store.find(name)?;
+        if vm.is_orphan() {
+            // What it is about, only a shim can tell. When none can be had, the operation says so.
+            let _ = spawn::spawn(&self.store, &vm.name, Task::Adopt).await;
+            vm = self.again(&vm.name);
+        }
         if operation == Operation::Remove {
             return self.remove(vm, force).await;
         }
@@ -136,6 +141,18 @@ impl Fleet {
 
     /// A connection to the VM's shim, which is started first if it died and left its VMM behind.
     pub async fn connect(&self, name: &str) -> Result<Client, Failure> {
+        match self.connect_once(name).await {
+            // It died since we looked.
+            Err(failure) if self.lost_its_shim(name, &failure) => self.connect_once(name).await,
+            other => other,
+        }
+    }
+
+    fn lost_its_shim(&self, name: &str, failure: &Failure) -> bool {
+        failure.code == Code::NotRunning && self.store.find(name).is_ok_and(|vm| vm.is_orphan())
+    }
+
+    async fn connect_once(&self, name: &str) -> Result<Client, Failure> {
         let vm = self.store.find(name)?;
         if !vm.phase.is_live() {
             return Err(not_running(&vm));
@@ -176,26 +193,33 @@ impl Fleet {
 
     /// Asks a live VM's shim for something that does not end it.
     async fn ask(&self, vm: &Vm, request: Request) -> Result<(), Failure> {
-        let mut client = self.connect(vm.name.as_str()).await?;
-        let answer = client.call(request).await;
-        answer.map(drop).map_err(|e| self.explain(vm, e))
+        let called = self.call(vm, request).await;
+        called.map(drop).map_err(|e| self.explain(vm, e))
+    }
+
+    /// Asks a live VM's shim, or the one after it if it dies over that: what ends, pauses or restarts a
+    /// VM may be asked twice.
+    async fn call(&self, vm: &Vm, request: Request) -> Result<Client, Failure> {
+        let name = vm.name.as_str();
+        let mut client = self.connect(name).await?;
+        match client.call(request.clone()).await {
+            Ok(_) => return Ok(client),
+            Err(failure) if self.lost_its_shim(name, &failure) => {}
+            Err(failure) => return Err(failure),
+        }
+        let mut client = self.connect(name).await?;
+        client.call(request).await.map(|_| client)
     }
 
     /// Asks a live VM's shim to end it, and returns when VM and shim have ended.
     async fn end(&self, vm: &Vm, request: Request) -> Result<(), Failure> {
-        let asked = async {
-            let mut client = self.connect(vm.name.as_str()).await?;
-            let answer = client.call(request).await;
-            // The shim hangs up when it exits: only then the VM may be started or removed.
-            let (mut listener, _talker) = client.split();
-            if answer.is_ok() {
+        match self.call(vm, request).await {
+            Ok(client) => {
+                // The shim hangs up when it exits: only then the VM may be started or removed.
+                let (mut listener, _talker) = client.split();
                 let gone = async { while let Ok(Some(_)) = listener.next().await {} };
                 let _ = timeout(SHIM_EXIT, gone).await;
             }
-            answer
-        };
-        match asked.await {
-            Ok(_) => {}
             // It ended by itself while we asked: that is what was wanted.
             Err(failure) if failure.code == Code::NotRunning => {
                 if self.again(&vm.name).phase.is_live() {

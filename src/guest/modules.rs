@@ -19,8 +19,8 @@ const LARGEST: usize = 64 << 20;
 const DEEPEST: usize = 16;
 
 /// What can be on the bus, and its driver: the buses first, then the number of each virtio device
-/// type (virtio 1.2, section 5). `true` marks what no guest of ours works without.
-const DRIVERS: [(&str, &str, bool); 8] = [
+/// type (virtio 1.2, section 5), and the device by which the host hears of a panic. `true` marks what no guest of ours works without.
+const DRIVERS: [(&str, &str, bool); 9] = [
     ("pci", "virtio_pci", true),
     ("mmio", "virtio_mmio", false),
     ("1", "virtio_net", false),
@@ -29,6 +29,7 @@ const DRIVERS: [(&str, &str, bool); 8] = [
     ("4", "virtio_rng", false),
     ("5", "virtio_balloon", false),
     ("19", "vmw_vsock_virtio_transport", false),
+    ("pvpanic", "pvpanic_pci", false),
 ];
 
 /// The modules of a guest.

@@ -80,6 +80,7 @@ fn only_what_virtio_needs_is_picked_in_loading_order_and_unpacked() {
             "4: virtio_ring virtio virtio_rng",
             "5: ",
             "19: ",
+            "pvpanic: ",
         ]
     );
     assert!(!selection.files.contains_key("huge"));

@@ -1,8 +1,12 @@
 //! Which process a pid meant: a pid counts only with its start time right, because pids are reused.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+
+/// The file in a VM's run directory in which its VMM's process writes who it is, before it becomes
+/// the VMM: the text of its `/proc/self/stat`. So no VMM is lost whose shim dies at that moment.
+pub const BIRTH_RECORD: &str = "vmm.stat";
 
 /// A process, named so that a reused pid is not mistaken for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,6 +27,11 @@ impl ProcessId {
     /// The identity of this very process.
     pub fn current() -> Option<Self> {
         Self::of(std::process::id())
+    }
+
+    /// The process that wrote a [`BIRTH_RECORD`]; `None` when there is no whole one.
+    pub fn of_birth_record(path: &Path) -> Option<Self> {
+        platform::recorded(path)
     }
 
     /// Whether this very process still lives. A zombie counts as dead.
@@ -50,11 +59,28 @@ pub fn own_program() -> PathBuf {
 #[cfg(target_os = "linux")]
 mod platform {
     use std::fs;
+    use std::io::Read;
+    use std::path::Path;
+
+    use super::ProcessId;
 
     /// Fields of `/proc/PID/stat` after the command's closing parenthesis: state is the first,
     /// the start time the twentieth (proc(5), fields 3 and 22).
     pub(super) fn start_time(pid: u32) -> Option<u64> {
-        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        start_time_in(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
+    }
+
+    pub(super) fn recorded(path: &Path) -> Option<ProcessId> {
+        let mut stat = String::new();
+        let file = fs::File::open(path).ok()?;
+        file.take(4096).read_to_string(&mut stat).ok()?;
+        Some(ProcessId {
+            pid: stat.split_once(' ')?.0.parse().ok()?,
+            start_time: start_time_in(&stat)?,
+        })
+    }
+
+    fn start_time_in(stat: &str) -> Option<u64> {
         let mut fields = stat.get(stat.rfind(')')? + 1..)?.split_ascii_whitespace();
         let state = fields.next()?;
         if matches!(state, "Z" | "X") {
@@ -84,6 +110,11 @@ mod platform {
         );
         let process = system.process(pid)?;
         (process.status() != ProcessStatus::Zombie).then(|| process.start_time() * 1_000_000)
+    }
+
+    /// No process can tell its own start time before exec here.
+    pub(super) fn recorded(_: &std::path::Path) -> Option<super::ProcessId> {
+        None
     }
 
     pub(super) fn boot_id() -> String {

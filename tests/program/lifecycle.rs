@@ -265,3 +265,15 @@ fn the_doctor_names_the_platform_and_an_accelerator_that_works() {
     let text = bed.run(&["doctor", "--backend", "qemu"]);
     assert!(text.stdout.contains("Backend: qemu"), "{text:#?}");
 }
+
+#[test]
+fn a_panic_of_the_guests_kernel_is_a_crash_with_its_reason() {
+    let bed = Bed::with_web();
+    // The device that tells the host is driven only after *ready*.
+    let panic =
+        "until grep -q pvpanic_pci /proc/modules; do :; done; echo c >/proc/sysrq-trigger\\n";
+    bed.run(&["send", "web", panic]).ok();
+    wait_until("the VM to crash", || bed.phase("web") == "crashed");
+    let row = bed.row("web");
+    assert_eq!(row["exit"]["reason"], "guest_panic", "{row:#}");
+}

@@ -1,7 +1,7 @@
 //! The logic: what a message makes of the state, and what the world must do then.
 //!
 //! Pure: no file, no clock, no task. Everything that is wanted of the world as long as something
-//! is seen (a console, samples, the log) is worked out after each message by [`wanted`].
+//! is seen (a console, samples, the log) is worked out after each message by `wanted`.
 
 mod actions;
 

@@ -16,6 +16,7 @@ use super::sockets::{self, io_error};
 use crate::backends::process::{self, Guard, Process};
 use crate::backends::{BackendError, Launch, Launched, Machine};
 use crate::guest::kernel_arch;
+use crate::vm::process::BIRTH_RECORD;
 use crate::vm::{BootPhase, DiskMode};
 
 /// How long QEMU may take until it answers: 20 to 100 ms, much longer on a host that swaps.
@@ -75,14 +76,16 @@ pub(super) async fn launch(
         .try_clone()
         .map_err(io_error("open", launch.paths.vmm_log.clone()))?;
 
+    let birth = open_log(&launch.run_dir.join(BIRTH_RECORD)).ok();
     stamp(BootPhase::Spawned);
     let streams = [Stdio::null(), copy.into(), log.into()];
     let spawn_error = |source| BackendError::Spawn {
         program: launch.program.clone(),
         source,
     };
-    let child =
-        process::spawn(&launch.program, &argv[1..], streams, &listeners).map_err(spawn_error)?;
+    let program = &launch.program;
+    let child = process::spawn(program, &argv[1..], streams, &listeners, birth.as_ref())
+        .map_err(spawn_error)?;
     let process = Process::of_child(&child);
     // From here on the child is killed and reaped if this future is dropped.
     let mut guard = Guard::new(child);

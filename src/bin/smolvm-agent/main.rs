@@ -2,7 +2,7 @@
 //! starts a shell on the serial line, and says *ready* to the host once that shell reads.
 //!
 //! The program is linked statically (`build.rs`), has no thread, and starts no process but the
-//! shell. It never ends by itself: whatever fails becomes one line on the console, and a panic
+//! shell, and busybox where the image lacks its links. It never ends by itself: whatever fails becomes one line on the console, and a panic
 //! becomes an emergency shell, because the death of PID 1 is the death of the guest.
 
 mod cmdline;
@@ -64,6 +64,7 @@ fn run() -> std::io::Result<std::convert::Infallible> {
     net::bring_up(&cmdline);
     stages.mark("network");
 
+    shell::install_tools();
     let mut shell = Shell::new(&cmdline);
     if let Some(device) = cmdline.value("smolvm.root") {
         modules.load(Wave::Rest);

@@ -1,7 +1,7 @@
 //! Loads the kernel modules that the devices of this machine need, and no others.
 //!
-//! The image's `/etc/modules.smolvm` has one line a device: a bus (`pci`, `mmio`) or the number of
-//! a virtio device type (virtio 1.2, section 5), then the modules in the order in which they must
+//! The image's `/etc/modules.smolvm` has one line a device: a bus (`pci`, `mmio`), `pvpanic`, or the
+//! number of a virtio device type (virtio 1.2, section 5), then the modules in the order in which they must
 //! be loaded. The modules lie unpacked in `/lib/modules/<release>/`.
 
 use std::collections::BTreeMap;
@@ -81,6 +81,9 @@ impl Modules {
                 self.load_for(&device.to_string());
             }
         }
+        if wave == Wave::Rest && has_pvpanic() {
+            self.load_for("pvpanic");
+        }
     }
 
     fn load_buses(&mut self) {
@@ -146,6 +149,14 @@ impl Modules {
             },
         }
     }
+}
+
+/// Whether there is the device by which the host hears of a panic, without which a panic looks
+/// like a reboot to it (QEMU, `docs/specs/pci-ids.rst` and `pvpanic.rst`).
+fn has_pvpanic() -> bool {
+    entries("/sys/bus/pci/devices").iter().any(|device| {
+        text(&device.join("vendor")) == "0x1b36" && text(&device.join("device")) == "0x0011"
+    })
 }
 
 /// The types of the virtio devices on the buses, each once.

@@ -23,6 +23,23 @@ pub(crate) const BUSYBOX: &str = "/bin/busybox";
 /// A shell that ended sooner than this is not started again at once.
 const SHORT_LIFE_US: u64 = 1_000_000;
 
+/// Gives busybox its names, unless the image brings them: who builds for another architecture
+/// cannot run that busybox to ask for them.
+pub(crate) fn install_tools() {
+    if Path::new("/bin/sh").exists() {
+        return;
+    }
+    // Waited for here: nobody reaps yet.
+    match Command::new(BUSYBOX)
+        .args(["--install", "-s", "/bin"])
+        .status()
+    {
+        Ok(status) if status.success() => {}
+        Ok(status) => warn(&format!("{BUSYBOX} --install ended with {status}")),
+        Err(error) => warn(&format!("cannot start {BUSYBOX}: {error}")),
+    }
+}
+
 /// The shell, its terminal, and what to do when it ends.
 pub(crate) struct Shell {
     tty: PathBuf,

@@ -6,13 +6,13 @@ use tokio::time::timeout;
 
 use super::boot::Detector;
 use super::host::Host;
-use super::life::overdue;
+use super::life::{KILL_DEADLINE, overdue};
 use super::owner::Owner;
-use crate::backends::{Backend, Launch, Machine};
+use crate::backends::{self, Backend, Launch, Machine};
 use crate::console::expect::by_line;
-use crate::fault::Failure;
+use crate::fault::{Code, Failure};
 use crate::guest::agent::PORT_NAME;
-use crate::vm::{Accel, BootResult, Phase, Vm};
+use crate::vm::{Accel, BootResult, Exit, ExitReason, Phase, ProcessId, Vm};
 
 /// A VMM that does not talk to us by then does not at all.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -29,6 +29,9 @@ impl<H: Host> Owner<H> {
             self.save();
             return Err(self.ended_failure());
         };
+        if vm.phase == Phase::Starting {
+            return Err(self.give_up_start(process).await);
+        }
         let launch = self.adopted_launch(vm);
         let backend = self.host.backend();
         let launched = timeout(DEADLINE, backend.adopt(&launch, process))
@@ -60,6 +63,32 @@ impl<H: Host> Owner<H> {
             _ => Phase::Running,
         };
         Ok(())
+    }
+
+    /// Ends a VMM whose shim died while it was starting it: what was set up and what was not,
+    /// nobody knows.
+    async fn give_up_start(&mut self, process: ProcessId) -> Failure {
+        match timeout(KILL_DEADLINE, backends::end(process)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                let message = format!("could not end process {}: {error}", process.pid);
+                return Failure::new(Code::RuntimeError, message);
+            }
+            Err(_) => return overdue("the end of the killed VMM", KILL_DEADLINE),
+        }
+        self.state.phase = Phase::Crashed;
+        self.state.exit = Some(Exit {
+            reason: ExitReason::StartInterrupted,
+            code: None,
+            signal: Some(nix::libc::SIGKILL),
+            at: Some(jiff::Timestamp::now()),
+            detail: Some("the shim died while it was starting the VM".to_owned()),
+        });
+        self.state.shim = None;
+        self.state.vmm = None;
+        self.state.activity = None;
+        self.save();
+        self.ended_failure()
     }
 
     /// Goes on where the shim before us left off.

@@ -172,6 +172,15 @@ fn reconcile(vm: &mut Vm, host_boot: &str) {
     let same_boot = vm.state.host_boot == host_boot;
     let lives = |process: Option<ProcessId>| same_boot && process.is_some_and(ProcessId::is_alive);
     vm.has_shim = lives(vm.state.shim);
+    if !vm.has_shim && vm.state.phase == Phase::Starting && vm.state.vmm.is_none() {
+        // The shim died between the spawn of the VMM and the note of it.
+        let record = vm
+            .state
+            .run_dir
+            .as_deref()
+            .map(|dir| dir.join(process::BIRTH_RECORD));
+        vm.state.vmm = record.and_then(|path| ProcessId::of_birth_record(&path));
+    }
     if vm.has_shim || lives(vm.state.vmm) {
         return;
     }

@@ -117,6 +117,37 @@ fn a_reused_pid_and_a_rebooted_host_are_crashes_with_their_reason() {
     );
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_vmm_that_was_spawned_but_not_noted_is_found_by_what_it_wrote_itself() {
+    let (dir, store) = store();
+    let web = make(&store, "web");
+    let starting = VmState {
+        phase: Phase::Starting,
+        vmm: None,
+        run_dir: Some(dir.path().to_owned()),
+        ..running()
+    };
+    save(&store, &web, &starting);
+    let reason = |vm: &Vm| vm.exit().map(|exit| exit.reason);
+    let vm = store.find("web").unwrap();
+    assert_eq!(reason(&vm), Some(ExitReason::StartInterrupted));
+    let record = dir.path().join(process::BIRTH_RECORD);
+    fs::copy("/proc/self/stat", &record).unwrap();
+    let vm = store.find("web").unwrap();
+    assert!(vm.is_orphan());
+    assert_eq!(vm.state.vmm, ProcessId::current());
+    // Cut off, or of a process whose pid is another's by now: there is nobody.
+    for text in [
+        "17 (qemu",
+        "1 (qemu) S 1 1 1 0 -1 0 0 0 0 0 0 0 0 0 0 0 0 0 99",
+    ] {
+        fs::write(&record, text).unwrap();
+        let vm = store.find("web").unwrap();
+        assert_eq!(reason(&vm), Some(ExitReason::StartInterrupted), "{text}");
+    }
+}
+
 #[test]
 fn each_damaged_vm_tells_its_own_problem_and_every_other_vm_works() {
     let (_dir, store) = store();

@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::os::unix::fs::MetadataExt;
+use std::os::unix::process::ExitStatusExt;
 
 use super::fake::{Bench, READY, locally, output, status};
 use crate::backends::{Line, ProcessExit};
@@ -9,7 +10,7 @@ use crate::shim::protocol::{ClientFrame, ReplayFrom, Request};
 use crate::shim::server::console::Console;
 use crate::shim::server::gap::Gap;
 use crate::shim::spawn::Task;
-use crate::vm::{BootPhase, BootResult, ExitReason, Phase};
+use crate::vm::{BootPhase, BootResult, ExitReason, Phase, ProcessId, VmState, process};
 
 /// What the VMM's `logfile=` does.
 fn vmm_logs(bench: &Bench, bytes: &[u8]) {
@@ -91,6 +92,33 @@ async fn a_vm_that_was_paused_is_adopted_paused() {
         bench.world.is_paused.set(true);
         let _shim = bench.shim(Task::Adopt).await;
         assert_eq!(status(&mut bench.client().await).await.phase, Phase::Paused);
+    })
+    .await;
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_vmm_whose_shim_died_while_it_started_it_is_ended_and_that_is_told() {
+    locally(async {
+        let bench = Bench::new();
+        let mut vmm = std::process::Command::new("sleep");
+        let mut vmm = vmm.arg("1000").spawn().unwrap();
+        let state = VmState {
+            phase: Phase::Starting,
+            vmm: ProcessId::of(vmm.id()),
+            host_boot: process::host_boot_id(),
+            ..VmState::default()
+        };
+        let lock = bench.store.lock(&bench.name).unwrap().unwrap();
+        bench.store.save_state(&lock, &state).unwrap();
+        drop(lock);
+        assert!(bench.vm().is_orphan());
+        let failure = bench.shim(Task::Adopt).await.await.unwrap().unwrap_err();
+        assert!(failure.message.contains("start interrupted"), "{failure}");
+        assert_eq!(vmm.wait().unwrap().signal(), Some(9));
+        assert_eq!(bench.vm().phase, Phase::Crashed);
+        let reason = bench.vm().exit().unwrap().reason;
+        assert_eq!(reason, ExitReason::StartInterrupted);
     })
     .await;
 }
