@@ -94,7 +94,7 @@ impl Config {
         Some(dirs.config_dir().join("config.toml"))
     }
 
-    /// Reads `file`, else [`Self::default_file`] if there is one there, else the defaults.
+    /// Reads `file`, else the platform's own if there is one there, else the defaults.
     ///
     /// A `file` that was named must exist.
     pub fn load(file: Option<&Path>) -> Result<Self, ConfigError> {
