@@ -49,13 +49,13 @@ fn an_emulated_guest() {
     -serial chardev:serial
     -chardev socket,id=qmp,fd=4,server=on,wait=off
     -mon chardev=qmp,mode=control
-    -device virtio-serial-pci,id=vserial0,max_ports=2
+    -device virtio-serial-pci-non-transitional,id=vserial0,max_ports=2
     -chardev socket,id=agent,fd=5,server=on,wait=off
     -device virtserialport,id=agent0,bus=vserial0.0,chardev=agent,name=org.smolvm.agent.0
     -netdev user,id=net0
-    -device virtio-net-pci,id=nic0,netdev=net0,romfile=
-    -device virtio-rng-pci,id=rng0
-    -device virtio-balloon-pci,id=balloon0,deflate-on-oom=on,free-page-reporting=on
+    -device virtio-net-pci-non-transitional,id=nic0,netdev=net0,romfile=
+    -device virtio-rng-pci-non-transitional,id=rng0
+    -device virtio-balloon-pci-non-transitional,id=balloon0,deflate-on-oom=on,free-page-reporting=on
     -device pvpanic-pci,id=panic0
     "#);
 }
@@ -100,15 +100,15 @@ fn a_guest_with_kvm_ports_and_a_layer_of_its_own() {
     -serial chardev:serial
     -chardev socket,id=qmp,fd=4,server=on,wait=off
     -mon chardev=qmp,mode=control
-    -device virtio-serial-pci,id=vserial0,max_ports=2
+    -device virtio-serial-pci-non-transitional,id=vserial0,max_ports=2
     -chardev socket,id=agent,fd=5,server=on,wait=off
     -device virtserialport,id=agent0,bus=vserial0.0,chardev=agent,name=org.smolvm.agent.0
     -blockdev {"discard":"unmap","driver":"qcow2","file":{"driver":"file","filename":"/d/vms/web/disk.qcow2"},"node-name":"disk0"}
-    -device virtio-blk-pci,id=vda,drive=disk0
+    -device virtio-blk-pci-non-transitional,id=vda,drive=disk0
     -netdev user,id=net0,hostfwd=tcp:127.0.0.1:8080-:80,hostfwd=tcp:127.0.0.1:2222-:22
-    -device virtio-net-pci,id=nic0,netdev=net0,romfile=
-    -device virtio-rng-pci,id=rng0
-    -device virtio-balloon-pci,id=balloon0,deflate-on-oom=on,free-page-reporting=on
+    -device virtio-net-pci-non-transitional,id=nic0,netdev=net0,romfile=
+    -device virtio-rng-pci-non-transitional,id=rng0
+    -device virtio-balloon-pci-non-transitional,id=balloon0,deflate-on-oom=on,free-page-reporting=on
     -device pvpanic-pci,id=panic0
     "#);
 }
@@ -146,9 +146,9 @@ fn an_arm_guest_without_agent_and_network() {
     -chardev socket,id=qmp,fd=4,server=on,wait=off
     -mon chardev=qmp,mode=control
     -blockdev {"discard":"unmap","driver":"raw","file":{"driver":"file","filename":"/r.img"},"node-name":"disk0"}
-    -device virtio-blk-pci,id=vda,drive=disk0
-    -device virtio-rng-pci,id=rng0
-    -device virtio-balloon-pci,id=balloon0,deflate-on-oom=on,free-page-reporting=on
+    -device virtio-blk-pci-non-transitional,id=vda,drive=disk0
+    -device virtio-rng-pci-non-transitional,id=rng0
+    -device virtio-balloon-pci-non-transitional,id=balloon0,deflate-on-oom=on,free-page-reporting=on
     -device pvpanic-pci,id=panic0
     "#);
 }
