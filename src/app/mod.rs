@@ -29,6 +29,7 @@ pub mod row;
 mod run;
 pub mod state;
 mod terminal;
+pub(crate) mod typed;
 pub mod update;
 
 pub use keymap::{KeyRow, keys_table};

@@ -2,8 +2,7 @@
 
 use std::io;
 
-use crossterm::event::{Event, EventStream};
-use futures_util::StreamExt;
+use crossterm::event::Event;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -18,6 +17,7 @@ use super::pacer::Pacer;
 use super::perform::{WAITING, World};
 use super::state::{Modal, Page, State};
 use super::terminal::Terminal;
+use super::typed;
 use super::update::{examine, update};
 use crate::fault::{Code, Failure};
 use crate::fleet::Fleet;
@@ -31,11 +31,13 @@ struct Signals {
     hang_up: Signal,
     interrupt: Signal,
     stop: Signal,
+    resize: Signal,
 }
 
 enum Told {
     Terminate,
     Stop,
+    Resize,
 }
 
 impl Signals {
@@ -45,6 +47,7 @@ impl Signals {
             hang_up: signal(SignalKind::hangup())?,
             interrupt: signal(SignalKind::interrupt())?,
             stop: signal(SignalKind::from_raw(nix::libc::SIGTSTP))?,
+            resize: signal(SignalKind::window_change())?,
         })
     }
 
@@ -54,6 +57,7 @@ impl Signals {
             _ = self.hang_up.recv() => Told::Terminate,
             _ = self.interrupt.recv() => Told::Terminate,
             _ = self.stop.recv() => Told::Stop,
+            _ = self.resize.recv() => Told::Resize,
         }
     }
 }
@@ -95,7 +99,7 @@ pub(super) async fn run(fleet: Fleet, options: Options) -> Result<(), Failure> {
         world: World::new(fleet, options.backend, outbox),
         terminal,
         theme,
-        input: read_terminal(),
+        input: typed::events().map_err(broken)?,
         pacer: Pacer::default(),
         since: Instant::now(),
         quits: false,
@@ -130,6 +134,8 @@ impl App {
 
     async fn turn(&mut self, inbox: &mut mpsc::Receiver<Message>) -> io::Result<()> {
         let mut signals = Signals::new()?;
+        // The size may have changed before anybody listened.
+        self.resize()?;
         let changed = self.world.console().changed();
         while !self.quits {
             let due = [self.pacer.due(), self.state.next_wake()]
@@ -143,6 +149,7 @@ impl App {
                 told = signals.next() => match told {
                     Told::Terminate => self.take_in(Message::Terminate)?,
                     Told::Stop => self.suspend()?,
+                    Told::Resize => self.resize()?,
                 },
                 event = self.input.recv() => self.take_in_event(event)?,
                 () = sleep_until(deadline), if deadline.is_some() => self.wake()?,
@@ -223,24 +230,13 @@ impl App {
     /// Goes to the background: all threads stop, the one that reads the terminal among them.
     fn suspend(&mut self) -> io::Result<()> {
         self.terminal.suspend()?;
+        self.resize()
+    }
+
+    fn resize(&mut self) -> io::Result<()> {
         let (columns, rows) = crossterm::terminal::size()?;
         self.take_in(Message::Resize(columns, rows))
     }
-}
-
-/// Reads the terminal in a task of its own, so that what waits can be taken without waiting:
-/// crossterm's stream keeps the first waker that it is polled with, and must have no other poller.
-fn read_terminal() -> mpsc::Receiver<io::Result<Event>> {
-    let (events, receiver) = mpsc::channel(WAITING);
-    drop(tokio::task::spawn_local(async move {
-        let mut stream = EventStream::new();
-        while let Some(event) = stream.next().await {
-            if events.send(event).await.is_err() {
-                return;
-            }
-        }
-    }));
-    receiver
 }
 
 async fn sleep_until(deadline: Option<Instant>) {

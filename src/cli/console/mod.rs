@@ -6,11 +6,8 @@
 use std::io::{self, IsTerminal};
 use std::time::Duration;
 
-use crossterm::event::{
-    DisableBracketedPaste, EnableBracketedPaste, Event, EventStream, KeyEventKind,
-};
+use crossterm::event::{DisableBracketedPaste, EnableBracketedPaste, Event, KeyEventKind};
 use crossterm::execute;
-use futures_util::StreamExt;
 use ratatui::DefaultTerminal;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{Instant, sleep_until};
@@ -20,6 +17,7 @@ use super::context::Context;
 use super::output::{self, Outcome, Reply};
 use super::runtime::block_on;
 use super::serial::{Piece, Serial};
+use crate::app::typed;
 use crate::console::keys::{Key, KeyCode, encode, encode_paste};
 use crate::console::{Screen, Size, Terminal};
 use crate::fault::{Code, Failure};
@@ -119,7 +117,8 @@ async fn converse(
     let stop = |kind| signal(kind).map_err(|error| failed(&error));
     let mut terminated = stop(SignalKind::terminate())?;
     let mut hung_up = stop(SignalKind::hangup())?;
-    let mut events = EventStream::new();
+    let mut resized = stop(SignalKind::window_change())?;
+    let mut events = typed::events().map_err(|error| failed(&error))?;
     let mut guest = Terminal::new(guest_size(host)?, 0);
     let (rows, columns) = (guest.size().rows(), guest.size().columns());
     serial.resize(rows, columns).await?;
@@ -139,7 +138,7 @@ async fn converse(
                     return Ok(Ending::VmEnded(how));
                 }
             },
-            event = events.next() => match event {
+            event = events.recv() => match event {
                 Some(Ok(Event::Key(event))) if event.kind != KeyEventKind::Release => {
                     let Some(key) = input::key(event) else { continue };
                     if leave.contains(&key) {
@@ -150,12 +149,6 @@ async fn converse(
                 Some(Ok(Event::Paste(text))) => {
                     serial.type_bytes(encode_paste(&text, guest.modes())).await?;
                 }
-                Some(Ok(Event::Resize(..))) => {
-                    let size = guest_size(host)?;
-                    guest.resize(size);
-                    serial.resize(size.rows(), size.columns()).await?;
-                    stale = true;
-                }
                 Some(Ok(_)) => {}
                 Some(Err(error)) => return Err(failed(&error)),
                 None => return Ok(Ending::Told("the end of its input")),
@@ -165,6 +158,12 @@ async fn converse(
                 draw::frame(host, &screen, name, leave).map_err(|error| failed(&error))?;
                 last_frame = Instant::now();
                 stale = false;
+            }
+            _ = resized.recv() => {
+                let size = guest_size(host)?;
+                guest.resize(size);
+                serial.resize(size.rows(), size.columns()).await?;
+                stale = true;
             }
             _ = terminated.recv() => return Ok(Ending::Told("SIGTERM")),
             _ = hung_up.recv() => return Ok(Ending::Told("SIGHUP")),
