@@ -85,6 +85,9 @@ pub(super) async fn run(fleet: Fleet, options: Options) -> Result<(), Failure> {
         )
         .with_hint("run it in a terminal; without one `smolvm-tui ls` and the like do the same")
     };
+    // Before the terminal is taken and measured: no signal may end us with it in our hands, and no
+    // change of its size be missed.
+    let signals = Signals::new().map_err(broken)?;
     let size = crossterm::terminal::size().map_err(broken)?;
     let mut state = State::new(fleet.config.clone(), keymap, size);
     let vms = fleet.store.list().map_err(Failure::from);
@@ -112,7 +115,7 @@ pub(super) async fn run(fleet: Fleet, options: Options) -> Result<(), Failure> {
     app.draw().map_err(broken)?;
     // The first frame stands; what it did not need begins now.
     app.begin();
-    app.turn(&mut inbox).await.map_err(broken)
+    app.turn(signals, &mut inbox).await.map_err(broken)
 }
 
 impl App {
@@ -132,10 +135,11 @@ impl App {
         }
     }
 
-    async fn turn(&mut self, inbox: &mut mpsc::Receiver<Message>) -> io::Result<()> {
-        let mut signals = Signals::new()?;
-        // The size may have changed before anybody listened.
-        self.resize()?;
+    async fn turn(
+        &mut self,
+        mut signals: Signals,
+        inbox: &mut mpsc::Receiver<Message>,
+    ) -> io::Result<()> {
         let changed = self.world.console().changed();
         while !self.quits {
             let due = [self.pacer.due(), self.state.next_wake()]
