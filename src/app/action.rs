@@ -68,6 +68,18 @@ pub struct ActionSpec {
     pub bindings: &'static [(Context, &'static str)],
 }
 
+/// A key that means the same wherever the guest does not have the keys.
+const fn anywhere(keys: &'static str) -> [(Context, &'static str); 6] {
+    [
+        (Context::Dashboard, keys),
+        (Context::Panel, keys),
+        (Context::Doctor, keys),
+        (Context::Form, keys),
+        (Context::Confirm, keys),
+        (Context::Filter, keys),
+    ]
+}
+
 impl Action {
     /// All actions, in the order of the help.
     pub const ALL: [Self; 47] = [
@@ -257,12 +269,12 @@ impl Action {
             Self::Redraw => (
                 "redraw",
                 "Draw the whole screen anew",
-                &[(C::Dashboard, "ctrl-l")],
+                const { &anywhere("ctrl-l") },
             ),
             Self::Suspend => (
                 "suspend",
                 "Go to the background",
-                &[(C::Dashboard, "ctrl-z")],
+                const { &anywhere("ctrl-z") },
             ),
             Self::Quit => (
                 "quit",

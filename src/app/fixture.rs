@@ -15,9 +15,8 @@ use crate::fault::{Code, Failure};
 use crate::fleet::Objection;
 use crate::sampler::Sample;
 use crate::vm::{
-    Accel, Arch, BackendKind, BootPhase, BootPhases, BootRecord, BootResult, CpuModel, DiskMode,
-    Exit, ExitReason, ImageRef, NetworkMode, Phase, Problem, ProcessId, SPEC_VERSION, Versions, Vm,
-    VmName, VmSpec, VmState,
+    Accel, BackendKind, BootPhase, BootPhases, BootRecord, BootResult, Exit, ExitReason, ImageRef,
+    NetworkMode, Phase, Problem, ProcessId, Versions, Vm, VmName, VmSpec, VmState,
 };
 
 /// The wall clock at the start of every test.
@@ -169,28 +168,14 @@ fn argv(name: &str) -> Vec<String> {
 
 fn spec() -> VmSpec {
     VmSpec {
-        version: SPEC_VERSION,
-        id: "0a1b2c3d".to_owned(),
         created_at: START.parse().unwrap(),
-        backend: BackendKind::Qemu,
-        accel: None,
-        arch: Arch::X86_64,
-        vcpu_count: 1,
-        mem_size_mib: 256,
-        cpu_model: CpuModel::Fast,
         image: Some(ImageRef {
             name: "tiny".to_owned(),
             digest: "9f86d081884c7d659a2feaa0c55ad015".to_owned(),
         }),
-        kernel: None,
-        initrd: None,
-        rootfs: None,
-        boot_args: None,
-        disk_mode: DiskMode::Isolated,
-        disk_size_mib: None,
         network: NetworkMode::User,
         publish: vec!["8080:80".parse().unwrap()],
-        ready_pattern: None,
+        ..VmSpec::sample("0a1b2c3d")
     }
 }
 

@@ -1,12 +1,115 @@
 //! What crossterm reads, in our words: its types stop here.
 
+use std::io::{self, PipeReader, PipeWriter};
+use std::os::fd::AsFd;
+use std::thread;
+use std::time::Duration;
+
 use crossterm::event::{
     Event, KeyCode as TerminalCode, KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEvent,
     MouseEventKind,
 };
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use tokio::sync::mpsc;
 
 use super::message::{Message, Mouse, MouseKind};
 use crate::console::keys::{Key, KeyCode};
+
+/// Events that may wait for the loop; a paste that is longer waits in the terminal.
+const WAITING: usize = 256;
+
+/// How long the reading thread may take to notice that it is to end.
+const FAREWELL: Duration = Duration::from_millis(100);
+
+/// Reads the terminal on a thread of its own until this is dropped or the terminal is gone.
+///
+/// We wait for input ourselves, because crossterm's readers spin on a terminal that hung up. When
+/// this has been dropped nothing is read any more: what is typed then is the shell's.
+pub(super) struct Input {
+    events: mpsc::Receiver<io::Result<Event>>,
+    /// Dropped first of all, which ends the thread.
+    stop: Option<PipeWriter>,
+    /// Hangs up when the thread has ended.
+    ended: std::sync::mpsc::Receiver<()>,
+}
+
+impl Input {
+    pub(super) fn listen() -> io::Result<Self> {
+        let (sender, events) = mpsc::channel(WAITING);
+        let (stopped, stop) = io::pipe()?;
+        let (end, ended) = std::sync::mpsc::sync_channel(1);
+        thread::Builder::new()
+            .name("terminal-input".to_owned())
+            .spawn(move || {
+                let _end: std::sync::mpsc::SyncSender<()> = end;
+                loop {
+                    match next_events(&sender, &stopped) {
+                        Ok(true) => {}
+                        Ok(false) => return,
+                        Err(error) => {
+                            // When the loop is gone as well, nobody wants to know.
+                            let _ = sender.blocking_send(Err(error));
+                            return;
+                        }
+                    }
+                }
+            })?;
+        Ok(Self {
+            events,
+            stop: Some(stop),
+            ended,
+        })
+    }
+
+    /// The next event; `None` when there will be no more. Cancel-safe.
+    pub(super) async fn next(&mut self) -> Option<io::Result<Event>> {
+        self.events.recv().await
+    }
+
+    /// An event that waits already.
+    pub(super) fn waiting(&mut self) -> Option<io::Result<Event>> {
+        self.events.try_recv().ok()
+    }
+}
+
+impl Drop for Input {
+    fn drop(&mut self) {
+        self.events.close();
+        self.stop = None;
+        // In the middle of an escape sequence it may wait for the rest: it is not waited for then.
+        let _ = self.ended.recv_timeout(FAREWELL);
+    }
+}
+
+/// Waits for input and hands it on; `false` when that is no longer wanted.
+fn next_events(events: &mpsc::Sender<io::Result<Event>>, stopped: &PipeReader) -> io::Result<bool> {
+    let stdin = io::stdin();
+    let mut waited = [
+        PollFd::new(stopped.as_fd(), PollFlags::POLLIN),
+        PollFd::new(stdin.as_fd(), PollFlags::POLLIN),
+    ];
+    match poll(&mut waited, PollTimeout::NONE) {
+        Ok(_) => {}
+        Err(Errno::EINTR) => return Ok(true),
+        Err(errno) => return Err(errno.into()),
+    }
+    let [stop, terminal] = waited.map(|fd| fd.revents().unwrap_or(PollFlags::empty()));
+    if !stop.is_empty() {
+        return Ok(false);
+    }
+    if terminal.intersects(PollFlags::POLLHUP | PollFlags::POLLERR | PollFlags::POLLNVAL) {
+        let gone = "the terminal is gone";
+        return Err(io::Error::new(io::ErrorKind::UnexpectedEof, gone));
+    }
+    // Without any time crossterm does not even look.
+    while crossterm::event::poll(Duration::from_millis(1))? {
+        if events.blocking_send(crossterm::event::read()).is_err() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
 
 /// The message that an event is, if it is one.
 pub(super) fn message(event: Event) -> Option<Message> {
@@ -19,7 +122,8 @@ pub(super) fn message(event: Event) -> Option<Message> {
     }
 }
 
-fn key(event: KeyEvent) -> Option<Key> {
+/// The key of an event, in its normal form; `None` for a release and for keys that no serial line has.
+pub(crate) fn key(event: KeyEvent) -> Option<Key> {
     if event.kind == KeyEventKind::Release {
         return None;
     }

@@ -17,7 +17,7 @@ pub mod effect;
 pub(crate) mod fixture;
 pub mod form;
 pub mod hints;
-mod input;
+pub(crate) mod input;
 pub mod journal;
 pub mod keymap;
 pub mod layout;
@@ -29,7 +29,6 @@ pub mod row;
 mod run;
 pub mod state;
 mod terminal;
-pub(crate) mod typed;
 pub mod update;
 
 pub use keymap::{KeyRow, keys_table};
@@ -53,6 +52,7 @@ impl Default for Options {
         Self {
             open: None,
             backend: None,
+            // no-color.org: set and not empty.
             color: std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
         }
     }

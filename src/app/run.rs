@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::Options;
 use super::effect::Effect;
-use super::input;
+use super::input::{self, Input};
 use super::keymap::Keymap;
 use super::message::Message;
 use super::now::Now;
@@ -17,7 +17,6 @@ use super::pacer::Pacer;
 use super::perform::{WAITING, World};
 use super::state::{Modal, Page, State};
 use super::terminal::Terminal;
-use super::typed;
 use super::update::{examine, update};
 use crate::fault::{Code, Failure};
 use crate::fleet::Fleet;
@@ -65,9 +64,10 @@ impl Signals {
 struct App {
     state: State,
     world: World,
+    /// Before the terminal, so that nothing reads it any more when it is given back.
+    input: Input,
     terminal: Terminal,
     theme: Theme,
-    input: mpsc::Receiver<io::Result<Event>>,
     pacer: Pacer,
     since: Instant,
     quits: bool,
@@ -85,13 +85,12 @@ pub(super) async fn run(fleet: Fleet, options: Options) -> Result<(), Failure> {
         )
         .with_hint("run it in a terminal; without one `smolvm-tui ls` and the like do the same")
     };
-    // Before the terminal is taken and measured: no signal may end us with it in our hands, and no
-    // change of its size be missed.
-    let signals = Signals::new().map_err(broken)?;
     let size = crossterm::terminal::size().map_err(broken)?;
     let mut state = State::new(fleet.config.clone(), keymap, size);
     let vms = fleet.store.list().map_err(Failure::from);
     let (outbox, mut inbox) = mpsc::channel(WAITING);
+    // Before the terminal is taken over: whoever ends us must find it given back.
+    let signals = Signals::new().map_err(broken)?;
     let terminal = Terminal::enter(fleet.config.mouse).map_err(broken)?;
     state.selected = options.open.as_deref().and_then(|name| name.parse().ok());
     if state.selected.is_some() {
@@ -102,7 +101,7 @@ pub(super) async fn run(fleet: Fleet, options: Options) -> Result<(), Failure> {
         world: World::new(fleet, options.backend, outbox),
         terminal,
         theme,
-        input: typed::events().map_err(broken)?,
+        input: Input::listen().map_err(broken)?,
         pacer: Pacer::default(),
         since: Instant::now(),
         quits: false,
@@ -153,15 +152,16 @@ impl App {
                 told = signals.next() => match told {
                     Told::Terminate => self.take_in(Message::Terminate)?,
                     Told::Stop => self.suspend()?,
-                    Told::Resize => self.resize()?,
+                    Told::Resize => self.measure()?,
                 },
-                event = self.input.recv() => self.take_in_event(event)?,
+                event = self.input.next() => self.take_in_event(event)?,
                 () = sleep_until(deadline), if deadline.is_some() => self.wake()?,
                 Some(message) = inbox.recv() => self.take_in(message)?,
                 () = changed.notified() => self.pacer.request(self.now().mono),
             }
             self.drain(inbox)?;
-            if self.pacer.is_due(self.now().mono) {
+            // The last thing that happened may have been that the terminal went.
+            if !self.quits && self.pacer.is_due(self.now().mono) {
                 self.draw()?;
             }
         }
@@ -171,7 +171,7 @@ impl App {
     /// Takes in what waits already, so that one frame shows all of it.
     fn drain(&mut self, inbox: &mut mpsc::Receiver<Message>) -> io::Result<()> {
         for _ in 0..BATCH {
-            if let Ok(event) = self.input.try_recv() {
+            if let Some(event) = self.input.waiting() {
                 self.take_in_event(Some(event))?;
             } else if let Ok(message) = inbox.try_recv() {
                 self.take_in(message)?;
@@ -234,10 +234,10 @@ impl App {
     /// Goes to the background: all threads stop, the one that reads the terminal among them.
     fn suspend(&mut self) -> io::Result<()> {
         self.terminal.suspend()?;
-        self.resize()
+        self.measure()
     }
 
-    fn resize(&mut self) -> io::Result<()> {
+    fn measure(&mut self) -> io::Result<()> {
         let (columns, rows) = crossterm::terminal::size()?;
         self.take_in(Message::Resize(columns, rows))
     }

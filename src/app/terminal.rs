@@ -1,6 +1,7 @@
 //! The terminal that the dashboard is drawn on: taken over at start, given back on every way out.
 
 use std::io::{self, BufWriter, Stdout, Write};
+use std::mem::ManuallyDrop;
 use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -14,6 +15,7 @@ use crossterm::terminal::{
 use crossterm::{cursor, execute, queue};
 use ratatui::Frame;
 use ratatui::backend::CrosstermBackend;
+use ratatui::layout::{Position, Rect};
 
 use crate::console::guarding;
 
@@ -25,7 +27,8 @@ const BUFFER: usize = 1 << 16;
 
 /// The terminal, taken over. Dropping it gives the terminal back.
 pub(super) struct Terminal {
-    inner: ratatui::Terminal<CrosstermBackend<BufWriter<Stdout>>>,
+    /// Never dropped: it would show the cursor once more, and complain where nobody hears it.
+    inner: ManuallyDrop<ratatui::Terminal<CrosstermBackend<BufWriter<Stdout>>>>,
     mouse: bool,
 }
 
@@ -33,14 +36,14 @@ impl Terminal {
     /// Takes the terminal over: raw mode, alternate screen, bracketed paste, mouse if wanted.
     pub(super) fn enter(mouse: bool) -> io::Result<Self> {
         restore_before_panics_are_told();
-        take(mouse)?;
-        let writer = BufWriter::with_capacity(BUFFER, io::stdout());
-        let inner = ratatui::Terminal::new(CrosstermBackend::new(writer));
-        if inner.is_err() {
-            give_back();
-        }
+        let taken = take(mouse).and_then(|()| {
+            let writer = BufWriter::with_capacity(BUFFER, io::stdout());
+            ratatui::Terminal::new(CrosstermBackend::new(writer))
+        });
+        // Half a takeover is given back too: raw mode may be on already.
+        let inner = taken.inspect_err(|_| give_back())?;
         Ok(Self {
-            inner: inner?,
+            inner: ManuallyDrop::new(inner),
             mouse,
         })
     }
@@ -55,7 +58,9 @@ impl Terminal {
 
     /// Has the next frame drawn whole.
     pub(super) fn clear(&mut self) -> io::Result<()> {
-        self.inner.clear()
+        // Not `clear`, which asks the terminal for its cursor and waits for the answer.
+        let size = self.inner.size()?;
+        self.inner.resize(Rect::from((Position::ORIGIN, size)))
     }
 
     /// Goes to the background as a shell expects it: the terminal is given back, the process group

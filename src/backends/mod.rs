@@ -24,6 +24,7 @@ pub mod resolve;
 mod sample;
 
 pub use error::BackendError;
+pub use process::tail;
 
 /// All that a backend needs to run one VM, decided before anything is spawned.
 #[derive(Clone, Debug)]

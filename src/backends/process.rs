@@ -26,7 +26,7 @@ pub(super) const FIRST_FD: RawFd = 3;
 const PARKED: RawFd = 64;
 
 /// How much of a log is looked at for last words, in bytes.
-const LAST_WORDS: u64 = 2048;
+const TAIL: u64 = 4096;
 
 /// Spawns a VMM in a session of its own, in `/`, with an empty environment, umask 077, the given
 /// standard streams, and `fds` as 3, 4, …; no other descriptor of ours reaches it.
@@ -265,25 +265,27 @@ pub(super) fn words(status: ExitStatus) -> String {
     }
 }
 
-/// The last lines of a log, at most five and 2 KiB, control characters left out; empty when there
-/// are none.
+/// The last lines of a log, at most five, control characters left out; empty when there are none.
 pub(super) fn last_words(log: &Path) -> String {
-    let read = || -> io::Result<Vec<u8>> {
-        let mut file = File::open(log)?;
-        let length = file.metadata()?.len();
-        file.seek(SeekFrom::Start(length.saturating_sub(LAST_WORDS)))?;
-        let mut bytes = Vec::new();
-        file.take(LAST_WORDS).read_to_end(&mut bytes)?;
-        Ok(bytes)
-    };
-    let bytes = read().unwrap_or_default();
-    let text = String::from_utf8_lossy(&bytes);
-    let lines: Vec<String> = text
+    let lines: Vec<String> = tail(log)
         .lines()
         .map(|line| line.chars().filter(|c| !c.is_control()).collect::<String>())
         .filter(|line| !line.trim().is_empty())
         .collect();
     lines[lines.len().saturating_sub(5)..].join("\n")
+}
+
+/// The end of a log as it stands there, at most 4 KiB; empty when it cannot be read.
+pub fn tail(log: &Path) -> String {
+    let read = || -> io::Result<Vec<u8>> {
+        let mut file = File::open(log)?;
+        let length = file.metadata()?.len();
+        file.seek(SeekFrom::Start(length.saturating_sub(TAIL)))?;
+        let mut bytes = Vec::new();
+        file.take(TAIL).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    };
+    String::from_utf8_lossy(&read().unwrap_or_default()).into_owned()
 }
 
 #[cfg(test)]

@@ -71,7 +71,7 @@ pub fn find_program(name: &str) -> Option<PathBuf> {
 }
 
 /// Whether `path` is a file that we may execute.
-pub(super) fn is_program(path: &std::path::Path) -> bool {
+pub fn is_program(path: &std::path::Path) -> bool {
     path.is_file() && nix::unistd::access(path, nix::unistd::AccessFlags::X_OK).is_ok()
 }
 

@@ -3,32 +3,10 @@
 use std::path::Path;
 
 use super::Launch;
-use crate::vm::{
-    Accel, Arch, BackendKind, CpuModel, DiskMode, NetworkMode, SPEC_VERSION, Store, VmSpec,
-};
+use crate::vm::{Accel, Store, VmSpec};
 
 pub(super) fn spec() -> VmSpec {
-    VmSpec {
-        version: SPEC_VERSION,
-        id: "0badcafe".to_owned(),
-        created_at: jiff::Timestamp::UNIX_EPOCH,
-        backend: BackendKind::Qemu,
-        accel: None,
-        arch: Arch::X86_64,
-        vcpu_count: 1,
-        mem_size_mib: 256,
-        cpu_model: CpuModel::Fast,
-        image: None,
-        kernel: None,
-        initrd: None,
-        rootfs: None,
-        boot_args: None,
-        disk_mode: DiskMode::Isolated,
-        disk_size_mib: None,
-        network: NetworkMode::Auto,
-        publish: Vec::new(),
-        ready_pattern: None,
-    }
+    VmSpec::sample("0badcafe")
 }
 
 pub(super) fn launch(root: &Path) -> Launch {

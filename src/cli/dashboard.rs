@@ -18,12 +18,10 @@ pub(super) fn run(context: Context, open: Option<String>) -> Outcome {
                 .with_hint("`smolvm-tui --help` shows the commands that need none"),
         );
     }
-    // no-color.org: set and not empty.
-    let color = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let options = app::Options {
         open,
-        color,
         backend: context.backend,
+        ..app::Options::default()
     };
     app::run(context.fleet, options)?;
     Ok(Reply::default())

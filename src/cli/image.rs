@@ -48,7 +48,7 @@ fn row(reference: &ImageRef, image: Result<&Image, &GuestError>) -> Vec<String> 
         reference.name.clone(),
         digest,
         or_dash(known.map(|image| image.arch)),
-        or_dash(known.and_then(|image| image.kernel_release.clone())),
+        or_dash(known.and_then(|image| image.kernel_release.as_deref().map(output::inert))),
         or_dash(known.map(agent)),
         or_dash(known.map(|image| format!("{} KiB", image.size.div_ceil(1024)))),
         or_dash(known.map(|image| image.made_at.strftime("%Y-%m-%d %H:%M:%SZ"))),
@@ -109,14 +109,14 @@ fn step(line: &str) {
 }
 
 fn rm(context: &Context, images: &ImageStore, args: &ImageRmArgs) -> Outcome {
-    let store = &context.fleet.store;
+    // An image is removed only when it is known who uses it.
+    let vms = context.fleet.store.list()?;
     let users_of = |image: &ImageRef| {
         let uses = |vm: &Vm| {
             vm.spec
                 .as_ref()
                 .is_some_and(|spec| spec.image.as_ref() == Some(image))
         };
-        let vms = store.list().unwrap_or_default();
         vms.iter()
             .filter(|vm| uses(vm))
             .map(|vm| vm.name.to_string())
@@ -161,4 +161,27 @@ fn named(images: &ImageStore, text: &str) -> Result<Vec<ImageRef>, GuestError> {
 
 fn full_name(reference: &ImageRef) -> String {
     format!("{}@{}", reference.name, reference.digest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fleet::tests::fleet;
+
+    #[test]
+    fn no_image_is_removed_where_it_is_not_known_who_uses_it() {
+        let (_dir, fleet) = fleet();
+        std::fs::write(fleet.store.vms_dir(), "no directory").unwrap();
+        let images = ImageStore::new(fleet.store.images_dir());
+        let context = Context {
+            fleet,
+            backend: None,
+            json: false,
+        };
+        let args = ImageRmArgs {
+            images: vec!["tiny".to_owned()],
+        };
+        let failure = rm(&context, &images, &args).unwrap_err();
+        assert!(failure.message.contains("could not list"), "{failure}");
+    }
 }

@@ -13,6 +13,9 @@ use crate::console::Stripper;
 use crate::fault::{Code, Failure};
 use crate::shim::protocol::ReplayFrom;
 
+/// More of a replay than this is cut to the lines that count, in bytes.
+const LONGEST_REPLAY: usize = 16 << 20;
+
 pub(super) fn run(context: &Context, args: &LogsArgs) -> Outcome {
     let vm = context.fleet.store.find(&args.name)?;
     let (from, to) = match args.boot {
@@ -61,7 +64,13 @@ async fn follow(context: &Context, args: &LogsArgs, from: u64) -> Outcome {
             }
         }
         match &mut gathered {
-            Some(replay) => replay.push_str(&text),
+            Some(replay) => {
+                replay.push_str(&text);
+                // A guest may print as fast as we read.
+                if replay.len() > LONGEST_REPLAY {
+                    *replay = last_lines(replay, args.tail).to_owned();
+                }
+            }
             None => match output::print(&text) {
                 Ok(()) => {}
                 Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {

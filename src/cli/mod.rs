@@ -42,8 +42,10 @@ pub fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
     // Before clap: a VM's start waits for these.
     match arguments.get(1).and_then(|word| word.to_str()) {
-        Some("__shim") => return shim::server::main(arguments.get(2..).unwrap_or_default()),
-        Some("__kvm-probe") => return backends::kvm::probe_main(),
+        Some(shim::spawn::SUBCOMMAND) => {
+            return shim::server::main(arguments.get(2..).unwrap_or_default());
+        }
+        Some(backends::kvm::SUBCOMMAND) => return backends::kvm::probe_main(),
         _ => {}
     }
     ExitCode::from(match Cli::try_parse_from(&arguments) {

@@ -59,12 +59,6 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Self {
-        let key = |code, ctrl| Key {
-            code,
-            ctrl,
-            alt: false,
-            shift: false,
-        };
         Self {
             file: None,
             backend: "auto".to_owned(),
@@ -76,7 +70,13 @@ impl Default for Config {
             cpu_model: CpuModel::Fast,
             accel: None,
             stop_timeout_s: 10,
-            leave_keys: vec![key(KeyCode::Char(']'), true), key(KeyCode::F(12), false)],
+            leave_keys: vec![
+                Key {
+                    ctrl: true,
+                    ..Key::plain(KeyCode::Char(']'))
+                },
+                Key::plain(KeyCode::F(12)),
+            ],
             scrollback: 10_000,
             theme: "default".to_owned(),
             mouse: true,

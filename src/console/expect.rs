@@ -29,6 +29,20 @@ impl Fault for PatternError {
     }
 }
 
+/// Compiles a pattern in the syntax of the `regex` crate; `^` and `$` match at each line, and what
+/// it takes in memory is bounded, because a shim keeps one as long as its guest boots.
+pub fn by_line(pattern: &str) -> Result<Regex, PatternError> {
+    RegexBuilder::new(pattern)
+        .multi_line(true)
+        .size_limit(1 << 20)
+        .dfa_size_limit(1 << 20)
+        .build()
+        .map_err(|source| PatternError {
+            pattern: pattern.to_owned(),
+            source: Box::new(source),
+        })
+}
+
 /// Looks for a pattern in text that comes in pieces; `^` and `$` match at each line.
 ///
 /// The last line is looked at before its newline comes, so that a prompt is found; therefore `$` also
@@ -44,17 +58,11 @@ pub struct Matcher {
 impl Matcher {
     /// A matcher for a regular expression in the syntax of the `regex` crate.
     pub fn new(pattern: &str) -> Result<Self, PatternError> {
-        match RegexBuilder::new(pattern).multi_line(true).build() {
-            Ok(regex) => Ok(Self {
-                regex,
-                text: String::new(),
-                from: 0,
-            }),
-            Err(source) => Err(PatternError {
-                pattern: pattern.to_owned(),
-                source: Box::new(source),
-            }),
-        }
+        Ok(Self {
+            regex: by_line(pattern)?,
+            text: String::new(),
+            from: 0,
+        })
     }
 
     /// Takes the next piece of text; the matched text as soon as there is a match.

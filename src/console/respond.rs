@@ -1,9 +1,10 @@
 //! What a terminal owes to the guest's queries.
 //!
 //! The responder parses the same bytes as the engine and stops behind each query, so that the
-//! engine stands exactly there when it is asked; and at each repetition, so that it can be bounded. Replies are made of fixed text and of numbers that
-//! the engine tells; nothing that the guest said is ever said back to it, which is how terminals
-//! have been made to type commands (CVE-2003-0063, CVE-2008-2383, CVE-2022-45872).
+//! engine stands exactly there when it is asked; and at each repetition, so that it can be bounded.
+//! Replies are made of fixed text and of numbers that the engine tells; nothing that the guest said
+//! is ever said back to it, which is how terminals have been made to type commands (CVE-2003-0063,
+//! CVE-2008-2383, CVE-2022-45872).
 
 use vte::{Params, Parser, Perform};
 

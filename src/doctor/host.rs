@@ -117,7 +117,7 @@ impl Host for ThisHost {
                     path.display()
                 )
             };
-            return if is_program(&path) {
+            return if resolve::is_program(&path) {
                 Ok(path)
             } else {
                 Err(why())
@@ -168,8 +168,4 @@ impl Host for ThisHost {
             })
             .collect()
     }
-}
-
-fn is_program(path: &Path) -> bool {
-    path.is_file() && access(path, AccessFlags::X_OK).is_ok()
 }

@@ -2,14 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 
 use super::{Draft, Fleet, Objection, host};
 use crate::backends::resolve::{self, Resolved};
+use crate::console::expect::by_line;
 use crate::fault::{Code, Failure};
-use crate::guest::{Image, ImageStore};
+use crate::guest::{Image, ImageStore, kernel_arch};
 use crate::vm::{Arch, BackendKind, DiskMode, NetworkMode, PortForward, VmName};
 
 /// vCPUs that a VM may have.
@@ -269,7 +270,8 @@ pub(super) fn kernel(draft: &Draft, arch: Option<Arch>) -> Result<Option<PathBuf
     let Some(path) = file("kernel", draft.kernel.as_deref())? else {
         return Ok(None);
     };
-    let Some(of) = kernel_arch(&path).map_err(|error| unreadable("kernel", &path, &error))? else {
+    let of = File::open(&path).and_then(kernel_arch);
+    let Some(of) = of.map_err(|error| unreadable("kernel", &path, &error))? else {
         return Err(
             invalid(format!("`{}` is no Linux kernel", path.display())).with_hint(
                 "give an ELF `vmlinux`, a `bzImage` (often named `vmlinuz`), or arm64's `Image`",
@@ -322,28 +324,6 @@ fn unreadable(what: &str, path: &Path, error: &io::Error) -> Failure {
     }
 }
 
-/// For which architecture a kernel is, by its magic; `None` when it is no kernel that we know.
-///
-/// bzImage: `HdrS` at 0x202 (the kernel's Documentation/arch/x86/boot.rst); arm64's `Image`:
-/// `ARM\x64` at 56 (Documentation/arch/arm64/booting.rst), or its self-extracting form's `zimg` at
-/// 4 (drivers/firmware/efi/libstub/zboot-header.S); ELF: `e_machine` at 18 (elf(5)).
-fn kernel_arch(path: &Path) -> io::Result<Option<Arch>> {
-    let mut head = Vec::new();
-    File::open(path)?.take(0x206).read_to_end(&mut head)?;
-    let at = |offset: usize, magic: &[u8]| head.get(offset..offset + magic.len()) == Some(magic);
-    Ok(if at(0x202, b"HdrS") {
-        Some(Arch::X86_64)
-    } else if at(56, b"ARM\x64") || at(4, b"zimg") {
-        Some(Arch::Aarch64)
-    } else if at(0, b"\x7fELF") && at(18, &62_u16.to_le_bytes()) {
-        Some(Arch::X86_64)
-    } else if at(0, b"\x7fELF") && at(18, &183_u16.to_le_bytes()) {
-        Some(Arch::Aarch64)
-    } else {
-        None
-    })
-}
-
 fn check_port_free(port: u16) -> Result<(), Failure> {
     match TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
         Ok(_) => Ok(()),
@@ -382,10 +362,10 @@ fn check_boot_args(boot_args: Option<&str>) -> Result<(), Failure> {
 }
 
 fn check_pattern(pattern: Option<&str>) -> Result<(), Failure> {
-    match pattern.map(regex::Regex::new) {
+    match pattern.map(by_line) {
         Some(Err(error)) => Err(
             invalid("the pattern that says ready is no regular expression")
-                .with_details(error.to_string()),
+                .with_details(Failure::from(error).message),
         ),
         _ => Ok(()),
     }

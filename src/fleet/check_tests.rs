@@ -237,34 +237,6 @@ fn a_shared_disk_has_no_size_of_its_own() {
 }
 
 #[test]
-fn kernels_are_known_by_their_magic() {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("kernel");
-    let kernel = |offset: usize, magic: &[u8]| {
-        let mut bytes = vec![0; 0x210];
-        bytes[offset..offset + magic.len()].copy_from_slice(magic);
-        bytes
-    };
-    let elf = |machine: u16| {
-        let mut bytes = kernel(0, b"\x7fELF");
-        bytes[18..20].copy_from_slice(&machine.to_le_bytes());
-        bytes
-    };
-    for (bytes, expected) in [
-        (kernel(0x202, b"HdrS"), Some(Arch::X86_64)),
-        (kernel(56, b"ARM\x64"), Some(Arch::Aarch64)),
-        (elf(62), Some(Arch::X86_64)),
-        (elf(183), Some(Arch::Aarch64)),
-        (elf(40), None),
-        (b"\x7fELF".to_vec(), None),
-        (vec![0; 4096], None),
-    ] {
-        fs::write(&path, bytes).unwrap();
-        assert_eq!(kernel_arch(&path).unwrap(), expected);
-    }
-}
-
-#[test]
 fn a_file_that_may_not_be_read_says_so() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("secret");

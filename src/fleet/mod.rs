@@ -80,7 +80,7 @@ pub(crate) mod tests {
     //! What the tests of fleet and CLI share.
 
     use super::*;
-    use crate::vm::{BackendKind, SPEC_VERSION, VmSpec};
+    use crate::vm::VmSpec;
 
     /// A fleet in a directory of its own, with the default configuration.
     pub(crate) fn fleet() -> (tempfile::TempDir, Fleet) {
@@ -92,26 +92,6 @@ pub(crate) mod tests {
 
     /// A spec that needs no file.
     pub(crate) fn spec(id: &str) -> VmSpec {
-        VmSpec {
-            version: SPEC_VERSION,
-            id: id.to_owned(),
-            created_at: jiff::Timestamp::UNIX_EPOCH,
-            backend: BackendKind::Qemu,
-            accel: None,
-            arch: Arch::X86_64,
-            vcpu_count: 1,
-            mem_size_mib: 256,
-            cpu_model: CpuModel::Fast,
-            image: None,
-            kernel: None,
-            initrd: None,
-            rootfs: None,
-            boot_args: None,
-            disk_mode: DiskMode::Isolated,
-            disk_size_mib: None,
-            network: NetworkMode::Auto,
-            publish: Vec::new(),
-            ready_pattern: None,
-        }
+        VmSpec::sample(id)
     }
 }

@@ -1,7 +1,6 @@
 //! Carrying out operations: by way of the VM's shim when it lives, on the store when it does not.
 
 use std::fs::OpenOptions;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -10,7 +9,6 @@ use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use super::Fleet;
-use super::sweep::is_id;
 use crate::fault::{Code, Failure};
 use crate::shim::client::{Client, ClientError};
 use crate::shim::protocol::{ClientFrame, Event, Request, ServerFrame};
@@ -273,11 +271,8 @@ impl Fleet {
         if now.phase.is_live() {
             return Err(busy(name));
         }
-        // What stands in a file must not become a path that is deleted: only an id may.
-        let id = now.spec.as_ref().map(|spec| spec.id.as_str());
-        let run_dir: Option<PathBuf> = id
-            .filter(|id| is_id(id))
-            .map(|id| self.store.run_dir_path(id));
+        let spec = now.spec.as_ref();
+        let run_dir = spec.map(|spec| self.store.run_dir_path(&spec.id));
         self.store.remove(lock, run_dir.as_deref())?;
         Ok(now)
     }

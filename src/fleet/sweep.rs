@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::Fleet;
-use crate::vm::{ProcessId, Vm};
+use crate::vm::{ProcessId, Vm, is_id};
 
 /// A VM is being made for less than this; an older staging area belongs to nobody.
 const STAGING: Duration = Duration::from_hours(1);
@@ -42,11 +42,6 @@ impl Fleet {
             }
         });
     }
-}
-
-/// Whether a text is the id of a VM: 8 hexadecimal digits. What is not must not become a path.
-pub(super) fn is_id(text: &str) -> bool {
-    text.len() == 8 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 fn owns(vm: &Vm, id: &str) -> bool {

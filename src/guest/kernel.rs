@@ -4,11 +4,28 @@
 //! `Documentation/arch/arm64/booting.rst`, and the `zboot` wrapping of
 //! `drivers/firmware/efi/libstub/zboot-header.S`. Every number comes from the file and is checked.
 
-use std::io;
+use std::io::{self, Read};
 
 use super::decompress::{Compression, LIMIT};
 use super::elf::Elf;
 use crate::vm::Arch;
+
+/// For which architecture the kernel in `file` is, by its beginning; `None` when it is none that a
+/// VMM of ours boots: a bzImage or an ELF for x86, for arm64 an `Image`, which may be gzipped.
+pub fn kernel_arch(file: impl Read) -> io::Result<Option<Arch>> {
+    let mut head = Vec::new();
+    file.take(0x206).read_to_end(&mut head)?;
+    let at = |offset: usize, magic: &[u8]| head.get(offset..offset + magic.len()) == Some(magic);
+    Ok(if at(0x202, b"HdrS") {
+        Some(Arch::X86_64)
+    } else if at(0x38, b"ARM\x64") || Compression::of(&head) == Some(Compression::Gzip) {
+        Some(Arch::Aarch64)
+    } else {
+        // An ELF for arm64 hangs without a word.
+        let elf = Elf::new(&head).ok().and_then(|elf| elf.arch());
+        elf.filter(|&arch| arch == Arch::X86_64)
+    })
+}
 
 /// Why a file is no kernel that we can use.
 #[derive(Debug, thiserror::Error)]

@@ -190,3 +190,31 @@ fn an_arm64_image_is_taken_plain_gzipped_or_out_of_its_efi_wrapping() {
         assert_eq!(kernel.elf, None);
     }
 }
+
+#[test]
+fn kernels_that_boot_are_known_by_their_beginning() {
+    let with = |offset: usize, magic: &[u8]| {
+        let mut bytes = vec![0; 0x210];
+        bytes[offset..offset + magic.len()].copy_from_slice(magic);
+        bytes
+    };
+    let elf = |machine: u16| {
+        let mut bytes = with(0, b"\x7fELF\x02\x01");
+        bytes[18..20].copy_from_slice(&machine.to_le_bytes());
+        bytes
+    };
+    for (bytes, expected) in [
+        (with(0x202, b"HdrS"), Some(Arch::X86_64)),
+        (with(0x38, b"ARM\x64"), Some(Arch::Aarch64)),
+        (with(0, b"\x1f\x8b\x08"), Some(Arch::Aarch64)),
+        (elf(62), Some(Arch::X86_64)),
+        (elf(183), None),
+        (elf(40), None),
+        (with(0x201, b"HdrS"), None),
+        (b"\x7fELF\x02\x01".to_vec(), None),
+        (b"#!/bin/sh".to_vec(), None),
+        (Vec::new(), None),
+    ] {
+        assert_eq!(kernel_arch(&bytes[..]).unwrap(), expected);
+    }
+}

@@ -1,6 +1,6 @@
 //! Starting a shim: the same binary, in a session of its own, that tells over a pipe when it listens.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use tokio::io::AsyncReadExt;
 use tokio::process::Command;
 
 use crate::fault::{Code, Failure};
-use crate::vm::{Store, VmName};
+use crate::vm::{Store, VmName, process};
 
 /// The hidden subcommand.
 pub const SUBCOMMAND: &str = "__shim";
@@ -60,7 +60,7 @@ impl Task {
 ///
 /// When another shim holds the VM's lock the failure's code is `busy`.
 pub async fn spawn(store: &Store, name: &VmName, task: Task) -> Result<(), Failure> {
-    spawn_program(&own_program(), store, name, task).await
+    spawn_program(&process::own_program(), store, name, task).await
 }
 
 /// The same with a program of the caller's choice that knows the hidden subcommand: for tests,
@@ -124,14 +124,6 @@ pub async fn spawn_program(
             ))
         })),
     }
-}
-
-/// This program; also when its file was replaced by an upgrade since it was started.
-fn own_program() -> PathBuf {
-    std::env::current_exe()
-        .ok()
-        .filter(|path| path.exists())
-        .unwrap_or_else(|| PathBuf::from("/proc/self/exe"))
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ pub use phase::{Admission, Operation, Phase, Refusal};
 pub use process::ProcessId;
 pub use spec::{
     Accel, Arch, BackendKind, CpuModel, DiskMode, ImageRef, NetworkMode, PortForward, SPEC_VERSION,
-    SpecError, VmSpec,
+    SpecError, VmSpec, is_id,
 };
 pub use state::{Exit, ExitReason, STATE_VERSION, VmState};
 pub use store::{Problem, Registration, ShimLock, Store, StoreError, Vm, VmPaths};

@@ -1,5 +1,7 @@
 //! Which process a pid meant: a pid counts only with its start time right, because pids are reused.
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 
 /// A process, named so that a reused pid is not mistaken for it.
@@ -35,6 +37,14 @@ impl ProcessId {
 /// An empty text when the host does not tell.
 pub fn host_boot_id() -> String {
     platform::boot_id()
+}
+
+/// The file of this very program; also when it was replaced by an upgrade since it was started.
+pub fn own_program() -> PathBuf {
+    std::env::current_exe()
+        .ok()
+        .filter(|path| path.exists())
+        .unwrap_or_else(|| PathBuf::from("/proc/self/exe"))
 }
 
 #[cfg(target_os = "linux")]

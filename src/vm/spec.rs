@@ -272,6 +272,9 @@ pub enum SpecError {
         /// The version in the file.
         found: u32,
     },
+    /// An identity that could lead out of the directory that is named after it.
+    #[error("the spec's id `{0}` is not 8 hexadecimal digits")]
+    Id(String),
     /// No TOML, or not a spec.
     #[error("the spec cannot be read: {0}")]
     Syntax(String),
@@ -281,7 +284,7 @@ impl Fault for SpecError {
     fn code(&self) -> Code {
         match self {
             Self::Word { .. } | Self::Port(_) => Code::InvalidInput,
-            Self::FromTheFuture { .. } | Self::Syntax(_) => Code::Damaged,
+            Self::FromTheFuture { .. } | Self::Id(_) | Self::Syntax(_) => Code::Damaged,
         }
     }
 
@@ -306,7 +309,12 @@ impl VmSpec {
         if version > SPEC_VERSION {
             return Err(SpecError::FromTheFuture { found: version });
         }
-        toml::from_str(text).map_err(syntax)
+        let spec: Self = toml::from_str(text).map_err(syntax)?;
+        // It names a directory that is removed with the VM: what stands in a file must not choose it.
+        if !is_id(&spec.id) {
+            return Err(SpecError::Id(spec.id.escape_default().take(40).collect()));
+        }
+        Ok(spec)
     }
 
     /// Writes a spec.
@@ -315,37 +323,53 @@ impl VmSpec {
     }
 }
 
+/// Whether a text is the identity of a VM: 8 hexadecimal digits.
+pub fn is_id(text: &str) -> bool {
+    text.len() == 8 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
 
+    impl VmSpec {
+        /// A spec for tests that needs no file.
+        pub(crate) fn sample(id: &str) -> Self {
+            Self {
+                version: SPEC_VERSION,
+                id: id.to_owned(),
+                created_at: jiff::Timestamp::UNIX_EPOCH,
+                backend: BackendKind::Qemu,
+                accel: None,
+                arch: Arch::X86_64,
+                vcpu_count: 1,
+                mem_size_mib: 256,
+                cpu_model: CpuModel::Fast,
+                image: None,
+                kernel: None,
+                initrd: None,
+                rootfs: None,
+                boot_args: None,
+                disk_mode: DiskMode::Isolated,
+                disk_size_mib: None,
+                network: NetworkMode::Auto,
+                publish: Vec::new(),
+                ready_pattern: None,
+            }
+        }
+    }
+
     pub(crate) fn sample() -> VmSpec {
         VmSpec {
-            version: SPEC_VERSION,
-            id: "0badcafe".to_owned(),
-            created_at: jiff::Timestamp::UNIX_EPOCH,
-            backend: BackendKind::Qemu,
-            accel: None,
-            arch: Arch::X86_64,
-            vcpu_count: 1,
-            mem_size_mib: 256,
-            cpu_model: CpuModel::Fast,
             image: Some(ImageRef {
                 name: "tiny".to_owned(),
                 digest: "abc".to_owned(),
             }),
-            kernel: None,
-            initrd: None,
-            rootfs: None,
-            boot_args: None,
-            disk_mode: DiskMode::Isolated,
-            disk_size_mib: None,
-            network: NetworkMode::Auto,
             publish: vec![PortForward {
                 host: 8080,
                 guest: 80,
             }],
-            ready_pattern: None,
+            ..VmSpec::sample("0badcafe")
         }
     }
 
@@ -368,6 +392,18 @@ pub(super) mod tests {
             panic!()
         };
         assert!(message.contains("warp"), "{message}");
+    }
+
+    #[test]
+    fn an_id_that_would_lead_elsewhere_is_refused() {
+        for id in ["../images", "", "0badcaf", "0badcafe0", "0badcaf/"] {
+            let spec = VmSpec {
+                id: id.to_owned(),
+                ..sample()
+            };
+            let read = VmSpec::from_toml(&spec.to_toml().unwrap());
+            assert!(matches!(read, Err(SpecError::Id(_))), "{id:?}");
+        }
     }
 
     #[test]

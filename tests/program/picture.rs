@@ -158,9 +158,9 @@ fn the_picture_of_the_readme_is_drawn_from_the_running_program() {
         .ok();
 
     let mut session = Session::program(&bed, Size(120, 32), &["--open", "web"], &[]);
-    session.wait_for("web");
+    session.wait_for("what works on this host");
     session.send("\x1b");
-    session.wait_without("KVM");
+    session.wait_without("what works on this host");
     session.send("2");
     session.wait_for("42");
     session.wait_for("%");

@@ -58,7 +58,7 @@ fn ctrl_z_gives_the_terminal_to_the_shell_and_fg_takes_it_again() {
     session.wait_for("prompt>");
     session.send(format!("{}\r", env!("CARGO_BIN_EXE_smolvm-tui")));
     session.wait("the dashboard", vt100::Screen::alternate_screen);
-    session.wait_for("KVM");
+    session.wait_for("what works on this host");
     session.send([0x1a]);
     session.wait("the shell's screen", |screen| {
         !screen.alternate_screen() && screen.contents().contains("Stopped")
@@ -67,10 +67,10 @@ fn ctrl_z_gives_the_terminal_to_the_shell_and_fg_takes_it_again() {
     session.wait_for("42 again");
     session.send("fg\r");
     session.wait("the dashboard again", |screen| {
-        screen.alternate_screen() && screen.contents().contains("KVM")
+        screen.alternate_screen() && screen.contents().contains("what works on this host")
     });
     session.send("\x1b");
-    session.wait_without("KVM");
+    session.wait_without("what works on this host");
     session.send("q");
     session.wait("the shell's screen", |screen| !screen.alternate_screen());
     session.send("exit\r");
@@ -81,9 +81,9 @@ fn ctrl_z_gives_the_terminal_to_the_shell_and_fg_takes_it_again() {
 fn no_color_means_no_colour() {
     let bed = Bed::bare();
     let mut session = Session::program(&bed, Size(80, 24), &[], &[("NO_COLOR", "1")]);
-    session.wait_for("KVM");
+    session.wait_for("what works on this host");
     session.send("\x1b");
-    session.wait_without("KVM");
+    session.wait_without("what works on this host");
     session.send("q");
     session.exit_code();
     let raw = String::from_utf8_lossy(&session.raw()).into_owned();
@@ -105,7 +105,7 @@ fn a_terminal_that_is_too_small_is_told_so_until_it_grows() {
     session.wait_for("small");
     session.resize(Size(100, 30));
     session.wait_without("small");
-    session.wait_for("KVM");
+    session.wait_for("what works on this host");
     for size in [
         Size(1, 1),
         Size(300, 2),
@@ -115,9 +115,9 @@ fn a_terminal_that_is_too_small_is_told_so_until_it_grows() {
     ] {
         session.resize(size);
     }
-    session.wait_for("KVM");
+    session.wait_for("what works on this host");
     session.send("\x1b");
-    session.wait_without("KVM");
+    session.wait_without("what works on this host");
     session.send("q");
     assert_eq!(session.exit_code(), 0);
 }
@@ -126,9 +126,9 @@ fn a_terminal_that_is_too_small_is_told_so_until_it_grows() {
 fn an_idle_dashboard_uses_no_cpu_at_all() {
     let bed = Bed::bare();
     let mut session = opened(&bed, Size(200, 50));
-    session.wait_for("KVM");
+    session.wait_for("what works on this host");
     session.send("\x1b");
-    session.wait_without("KVM");
+    session.wait_without("what works on this host");
     // Messages fade and the doctor ends: only then it is idle.
     let process = session.process();
     let second = std::time::Duration::from_secs(1);

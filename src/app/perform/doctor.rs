@@ -83,9 +83,7 @@ pub(super) fn is_first_start(fleet: &Fleet) -> bool {
 
 /// Notes that it was. Where that cannot be written it is shown again, which does no harm.
 pub(super) fn note_first_start(fleet: &Fleet) {
-    let path = marker(fleet);
-    if let Some(dir) = path.parent() {
-        let _ = std::fs::create_dir_all(dir);
+    if fleet.store.make().is_ok() {
+        let _ = std::fs::write(marker(fleet), b"");
     }
-    let _ = std::fs::write(path, b"");
 }

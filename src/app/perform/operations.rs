@@ -26,6 +26,10 @@ fn clean(text: &str) -> String {
 pub(super) fn harmless(mut failure: Failure) -> Failure {
     failure.message = clean(&failure.message);
     failure.hint = failure.hint.as_deref().map(clean);
+    failure.details = failure.details.as_deref().map(|details| {
+        let lines: Vec<String> = details.lines().map(clean).collect();
+        lines.join("\n")
+    });
     failure
 }
 

@@ -40,6 +40,7 @@ pub(super) async fn watch(fleet: Fleet, outbox: Outbox) {
     while let Some(changed) = changes.next().await {
         if changed.everything {
             let vms = fleet.store.list().map_err(Failure::from);
+            let vms = vms.map_err(operations::harmless);
             tell(&outbox, Message::Vms(vms)).await;
         }
         for name in changed.names {
@@ -89,13 +90,8 @@ mod platform {
 
         /// Watches VMs come, go and change. Makes the directory if there is none yet.
         pub(in crate::app::perform) fn of_store(store: &Store) -> io::Result<Self> {
-            use std::os::unix::fs::DirBuilderExt;
-            let vms = store.vms_dir();
-            std::fs::DirBuilder::new()
-                .recursive(true)
-                .mode(0o700)
-                .create(&vms)?;
-            let mut changes = Self::new(vms)?;
+            store.make().map_err(io::Error::other)?;
+            let mut changes = Self::new(store.vms_dir())?;
             let flags = AddWatchFlags::IN_CREATE
                 | AddWatchFlags::IN_DELETE
                 | AddWatchFlags::IN_MOVED_FROM

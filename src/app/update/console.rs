@@ -14,7 +14,7 @@ use crate::console::keys::Key;
 const SEND_WITHIN: Duration = Duration::from_secs(1);
 
 /// Gives the keys to the guest, if there is one that lives.
-pub(super) fn focus(state: &mut State, effects: &mut Vec<Effect>) {
+pub(super) fn focus(state: &mut State) {
     let Some(row) = state.selected_row() else {
         return;
     };
@@ -31,7 +31,6 @@ pub(super) fn focus(state: &mut State, effects: &mut Vec<Effect>) {
         let text = format!("`{name}` is {phase}: `{key}` starts it");
         state.journal.tell(state.now, Level::Note, text);
     }
-    let _ = effects;
 }
 
 /// Forgets the connection, so that a new one is asked for.

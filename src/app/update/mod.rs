@@ -110,13 +110,7 @@ fn on_paste(state: &mut State, text: &str, effects: &mut Vec<Effect>) {
         Context::Form => form::pasted(state, text, effects),
         Context::Filter => {
             for character in text.chars().filter(|c| !c.is_control()) {
-                let key = Key {
-                    code: KeyCode::Char(character),
-                    ctrl: false,
-                    alt: false,
-                    shift: false,
-                };
-                on_filter_key(state, key);
+                on_filter_key(state, Key::plain(KeyCode::Char(character)));
             }
         }
         // Pasted text is no sequence of commands.

@@ -33,7 +33,7 @@ pub(super) fn update(state: &mut State, mouse: Mouse, effects: &mut Vec<Effect>)
         return;
     }
     if within(regions.page) && state.page == Page::Console {
-        return console::focus(state, effects);
+        return console::focus(state);
     }
     state.focus = Focus::Dashboard;
     if within(regions.list_rows()) {

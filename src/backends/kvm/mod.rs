@@ -13,6 +13,8 @@ use std::process::{Command, Stdio};
 use serde::{Deserialize, Serialize};
 
 use crate::vm::Store;
+#[cfg(target_os = "linux")]
+use crate::vm::process;
 
 #[cfg(target_os = "linux")]
 mod cache;
@@ -77,16 +79,9 @@ impl Verdict {
 /// Probes now, in a child process with a deadline. Takes some 50 ms, a second at worst.
 #[cfg(target_os = "linux")]
 pub fn probe() -> Verdict {
-    match std::env::current_exe() {
-        Ok(program) => {
-            let mut command = Command::new(program);
-            command.arg(SUBCOMMAND);
-            probe_by(command)
-        }
-        Err(error) => Verdict::Broken {
-            evidence: format!("the probe could not find its own program: {error}"),
-        },
-    }
+    let mut command = Command::new(process::own_program());
+    command.arg(SUBCOMMAND);
+    probe_by(command)
 }
 
 /// Probes with `command` as the child that calls [`probe_main`].

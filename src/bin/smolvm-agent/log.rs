@@ -3,6 +3,30 @@
 use std::fs::OpenOptions;
 use std::io::Write;
 
+use crate::cmdline::Cmdline;
+
+/// The kernel's level for errors: what is less urgent stays off the console (syslog(2)).
+const ERRORS: nix::libc::c_int = 4;
+
+/// From here on the serial line belongs to a shell: the kernel writes only errors and worse over
+/// its prompt, `dmesg` has the rest. A panic raises the level again by itself; a command line that
+/// speaks of levels is obeyed.
+pub(crate) fn quieten_kernel(cmdline: &Cmdline) {
+    let spoken =
+        |word: &str| matches!(word, "debug" | "ignore_loglevel") || word.starts_with("loglevel=");
+    if cmdline.words().any(spoken) {
+        return;
+    }
+    // SAFETY: action 8 (SYSLOG_ACTION_CONSOLE_LEVEL) takes no buffer, only the level.
+    let told = unsafe { nix::libc::klogctl(8, std::ptr::null_mut(), ERRORS) };
+    if told != 0 {
+        warn(&format!(
+            "cannot quieten the kernel: {}",
+            std::io::Error::last_os_error()
+        ));
+    }
+}
+
 /// One line to the kernel's console, else to standard error.
 pub(crate) fn warn(message: &str) {
     let line = format!("smolvm-agent: {message}\n");

@@ -21,7 +21,7 @@ mod wire;
 use std::process::{Command, ExitCode};
 
 use cmdline::Cmdline;
-use log::warn;
+use log::{quieten_kernel, warn};
 use modules::{Modules, Wave};
 use serve::Agent;
 use shell::Shell;
@@ -73,6 +73,7 @@ fn run() -> std::io::Result<std::convert::Infallible> {
             Err(error) => warn(&format!("cannot use the root disk {device}: {error}")),
         }
     }
+    quieten_kernel(&cmdline);
     shell.start();
     stages.mark("shell");
     agent.serve(shell, modules, stages)

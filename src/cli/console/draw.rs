@@ -9,7 +9,7 @@ use ratatui::style::{Color as HostColor, Modifier, Style};
 use ratatui::text::Line;
 use ratatui::widgets::Widget;
 
-use crate::console::keys::{Key, KeyCode};
+use crate::console::keys::Key;
 use crate::console::{Attributes, Cell, Color, Screen};
 
 /// Draws one frame: the guest's screen, and below it a line that says how to leave.
@@ -39,30 +39,11 @@ pub(super) fn frame(
 }
 
 fn footer(name: &str, leave: &[Key]) -> String {
-    let keys: Vec<String> = leave.iter().map(word).collect();
+    let keys: Vec<String> = leave.iter().map(ToString::to_string).collect();
     format!(
         " {name} · console · {} leaves, the VM goes on ",
         keys.join(" or ")
     )
-}
-
-fn word(key: &Key) -> String {
-    let code = match key.code {
-        KeyCode::Char(' ') => "space".to_owned(),
-        KeyCode::Char(c) => c.to_string(),
-        KeyCode::F(number) => format!("f{number}"),
-        other => format!("{other:?}").to_lowercase(),
-    };
-    let modifiers = [
-        (key.ctrl, "ctrl-"),
-        (key.alt, "alt-"),
-        (key.shift, "shift-"),
-    ];
-    let prefix: String = modifiers
-        .iter()
-        .filter_map(|&(set, word)| set.then_some(word))
-        .collect();
-    prefix + &code
 }
 
 fn cells(screen: &Screen, area: Rect, buffer: &mut Buffer) {
@@ -150,12 +131,7 @@ mod tests {
 
     #[test]
     fn the_footer_says_how_to_leave() {
-        let key = Key {
-            code: KeyCode::Char(']'),
-            ctrl: true,
-            alt: false,
-            shift: false,
-        };
+        let key = "ctrl-]".parse().unwrap();
         assert!(footer("web", &[key]).contains("ctrl-] leaves"));
     }
 }

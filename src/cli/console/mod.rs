@@ -6,8 +6,9 @@
 use std::io::{self, IsTerminal};
 use std::time::Duration;
 
-use crossterm::event::{DisableBracketedPaste, EnableBracketedPaste, Event, KeyEventKind};
+use crossterm::event::{DisableBracketedPaste, EnableBracketedPaste, Event, EventStream};
 use crossterm::execute;
+use futures_util::StreamExt;
 use ratatui::DefaultTerminal;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{Instant, sleep_until};
@@ -17,14 +18,13 @@ use super::context::Context;
 use super::output::{self, Outcome, Reply};
 use super::runtime::block_on;
 use super::serial::{Piece, Serial};
-use crate::app::typed;
-use crate::console::keys::{Key, KeyCode, encode, encode_paste};
-use crate::console::{Screen, Size, Terminal};
+use crate::app::input;
+use crate::console::keys::{Key, encode, encode_paste};
+use crate::console::{Screen, Size, Terminal, guarding};
 use crate::fault::{Code, Failure};
 use crate::shim::protocol::ReplayFrom;
 
 mod draw;
-mod input;
 
 /// Frames are drawn at most this often.
 const FRAME: Duration = Duration::from_millis(16);
@@ -61,7 +61,13 @@ async fn attach(context: &Context, name: &str) -> Result<Ending, Failure> {
     // Before the terminal is touched: an unknown VM is told in plain lines.
     let serial = Serial::attach(&context.fleet, name, ReplayFrom::Recent).await?;
     let mut host = Host::take()?;
-    converse(&mut host.terminal, serial, name, &leave_keys(context)).await
+    converse(
+        &mut host.terminal,
+        serial,
+        name,
+        &context.fleet.config.leave_keys,
+    )
+    .await
 }
 
 /// The host's terminal in raw mode on its alternate screen; dropping it gives it back, and so does
@@ -73,6 +79,13 @@ struct Host {
 impl Host {
     fn take() -> Result<Self, Failure> {
         let terminal = ratatui::try_init().map_err(|error| failed(&error))?;
+        let restore = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            // A panic in the terminal engine is caught there and costs no more than its screen.
+            if !guarding() {
+                restore(panic);
+            }
+        }));
         let host = Self { terminal };
         execute!(io::stdout(), EnableBracketedPaste).map_err(|error| failed(&error))?;
         Ok(host)
@@ -93,21 +106,6 @@ fn failed(error: &io::Error) -> Failure {
     )
 }
 
-/// The keys that leave: as configured, else `ctrl-]` and `f12`.
-fn leave_keys(context: &Context) -> Vec<Key> {
-    let configured = &context.fleet.config.leave_keys;
-    if !configured.is_empty() {
-        return configured.clone();
-    }
-    let key = |code, ctrl| Key {
-        code,
-        ctrl,
-        alt: false,
-        shift: false,
-    };
-    vec![key(KeyCode::Char(']'), true), key(KeyCode::F(12), false)]
-}
-
 async fn converse(
     host: &mut DefaultTerminal,
     mut serial: Serial,
@@ -117,8 +115,7 @@ async fn converse(
     let stop = |kind| signal(kind).map_err(|error| failed(&error));
     let mut terminated = stop(SignalKind::terminate())?;
     let mut hung_up = stop(SignalKind::hangup())?;
-    let mut resized = stop(SignalKind::window_change())?;
-    let mut events = typed::events().map_err(|error| failed(&error))?;
+    let mut events = EventStream::new();
     let mut guest = Terminal::new(guest_size(host)?, 0);
     let (rows, columns) = (guest.size().rows(), guest.size().columns());
     serial.resize(rows, columns).await?;
@@ -138,8 +135,8 @@ async fn converse(
                     return Ok(Ending::VmEnded(how));
                 }
             },
-            event = events.recv() => match event {
-                Some(Ok(Event::Key(event))) if event.kind != KeyEventKind::Release => {
+            event = events.next() => match event {
+                Some(Ok(Event::Key(event))) => {
                     let Some(key) = input::key(event) else { continue };
                     if leave.contains(&key) {
                         return Ok(Ending::Left);
@@ -148,6 +145,12 @@ async fn converse(
                 }
                 Some(Ok(Event::Paste(text))) => {
                     serial.type_bytes(encode_paste(&text, guest.modes())).await?;
+                }
+                Some(Ok(Event::Resize(..))) => {
+                    let size = guest_size(host)?;
+                    guest.resize(size);
+                    serial.resize(size.rows(), size.columns()).await?;
+                    stale = true;
                 }
                 Some(Ok(_)) => {}
                 Some(Err(error)) => return Err(failed(&error)),
@@ -158,12 +161,6 @@ async fn converse(
                 draw::frame(host, &screen, name, leave).map_err(|error| failed(&error))?;
                 last_frame = Instant::now();
                 stale = false;
-            }
-            _ = resized.recv() => {
-                let size = guest_size(host)?;
-                guest.resize(size);
-                serial.resize(size.rows(), size.columns()).await?;
-                stale = true;
             }
             _ = terminated.recv() => return Ok(Ending::Told("SIGTERM")),
             _ = hung_up.recv() => return Ok(Ending::Told("SIGHUP")),

@@ -117,16 +117,16 @@ impl Index {
     }
 
     fn append(&mut self, record: Record) -> io::Result<()> {
-        self.take(record);
-        let Some((_, file)) = &mut self.writer else {
-            return Ok(());
-        };
-        let written = file.write_all(&record.to_bytes());
-        if written.is_err() {
+        if let Some((_, file)) = &mut self.writer
+            && let Err(error) = file.write_all(&record.to_bytes())
+        {
+            // Nor is it noted in memory: on a full disk a guest that prints would fill that instead.
             let length = file.metadata()?.len();
             file.set_len(length - length % RECORD as u64)?;
+            return Err(error);
         }
-        written
+        self.take(record);
+        Ok(())
     }
 
     /// Offset and inode of each file that was begun and not forgotten.
@@ -209,5 +209,23 @@ impl Index {
         // Also when it failed: the old file says the same and more.
         self.open_for_writing(&path)?;
         rewritten
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_full_disk_does_not_take_is_not_kept_in_memory_either() {
+        let full = PathBuf::from("/dev/full");
+        let file = OpenOptions::new().write(true).open(&full).unwrap();
+        let mut index = Index {
+            writer: Some((full, file)),
+            ..Index::default()
+        };
+        assert!(index.note_file(0, 7).is_err());
+        assert!(index.mark(0, 1, 0).is_err());
+        assert_eq!((index.files(), index.time_of(0)), (Vec::new(), None));
     }
 }

@@ -4,11 +4,12 @@ use std::time::{Duration, Instant};
 
 use tokio::time::timeout;
 
-use super::boot::{Detector, ready_pattern};
+use super::boot::Detector;
 use super::host::Host;
 use super::life::overdue;
 use super::owner::Owner;
 use crate::backends::{Backend, Launch, Machine};
+use crate::console::expect::by_line;
 use crate::fault::Failure;
 use crate::guest::agent::PORT_NAME;
 use crate::vm::{Accel, BootResult, Phase, Vm};
@@ -65,7 +66,7 @@ impl<H: Host> Owner<H> {
     fn resume_boot(&mut self, vm: &Vm) {
         let pattern = self.subject.spec.ready_pattern.as_deref();
         let pattern = pattern.filter(|_| !vm.state.ready);
-        self.boot.detector = Detector::adopted(pattern.and_then(|text| ready_pattern(text).ok()));
+        self.boot.detector = Detector::adopted(pattern.and_then(|text| by_line(text).ok()));
         let Some(boot) = &vm.state.boot else { return };
         self.boot.watched = false;
         self.boot.offset = boot.console_offset;

@@ -1,6 +1,6 @@
 //! Finds a boot's milestones in the serial output, however it is split.
 
-use regex::{Regex, RegexBuilder};
+use regex::Regex;
 
 use crate::console::Stripper;
 use crate::vm::BootPhase;
@@ -37,15 +37,6 @@ struct ReadyText {
     pattern: Regex,
     stripper: Stripper,
     text: String,
-}
-
-/// Compiles a ready pattern; `^` and `$` match at each line. Its size is bounded.
-pub(super) fn ready_pattern(pattern: &str) -> Result<Regex, regex::Error> {
-    RegexBuilder::new(pattern)
-        .multi_line(true)
-        .size_limit(1 << 20)
-        .dfa_size_limit(1 << 20)
-        .build()
 }
 
 impl Detector {
@@ -191,6 +182,7 @@ fn is_init(message: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::console::expect::by_line;
 
     const BOOT: &[u8] = b"\x1b[2J\x1b[HSeaBIOS (version 1.16)\r\nBooting from ROM...\r\n\
         [    0.000000] Linux version 6.1.0-41-cloud-amd64 (gcc) #1 SMP\r\n\
@@ -264,7 +256,7 @@ mod tests {
 
     #[test]
     fn endless_lines_cost_no_memory() {
-        let pattern = ready_pattern("login: $").unwrap();
+        let pattern = by_line("login: $").unwrap();
         let mut detector = Detector::new(Some(pattern));
         for _ in 0..1000 {
             detector.take(&[b'x'; 4096]);

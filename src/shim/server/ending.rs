@@ -1,17 +1,14 @@
 //! Why a VM ended: what was asked for, what the VMM said and how its process went, put together.
 
-use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
-use crate::backends::ProcessExit;
+use crate::backends::{ProcessExit, tail};
 use crate::console::sanitize_line;
 use crate::fault::Failure;
 use crate::vm::{BootResult, Exit, ExitReason};
 
-/// The end of a VMM's log that explains an exit: lines and bytes.
+/// Lines at the end of a VMM's log that explain an exit.
 const LAST_LINES: usize = 20;
-const LAST_BYTES: u64 = 4096;
 
 /// What is known of an end before it comes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -89,14 +86,7 @@ pub(super) fn boot_result(reason: ExitReason) -> BootResult {
 
 /// The last lines of a VMM's log, made harmless.
 pub(super) fn last_words(vmm_log: &Path) -> Option<String> {
-    let mut file = File::open(vmm_log).ok()?;
-    let length = file.metadata().ok()?.len();
-    file.seek(SeekFrom::Start(length.saturating_sub(LAST_BYTES)))
-        .ok()?;
-    let mut bytes = Vec::new();
-    file.take(LAST_BYTES).read_to_end(&mut bytes).ok()?;
-    let text = String::from_utf8_lossy(&bytes);
-    let lines: Vec<String> = text
+    let lines: Vec<String> = tail(vmm_log)
         .lines()
         .map(|line| sanitize_line(line, 500))
         .filter(|line| !line.trim().is_empty())

@@ -152,9 +152,9 @@ fn agree(file: &File, line: &Line, delivered: &mut Vec<u8>) -> Option<u64> {
     Some(length)
 }
 
-/// Where in the file the byte is that comes after the end of the console log. QEMU 7.2 was seen to log a byte twice that its socket carried once,
-/// about once in 100 KiB of a flood, so the count alone drifts: the end of the console log is looked
-/// for around the place where it should be.
+/// Where in the file the byte is that comes after the end of the console log. QEMU 7.2 was seen to
+/// log a byte twice that its socket carried once, about once in 100 KiB of a flood, so the count
+/// alone drifts: the end of the console log is looked for around the place where it should be.
 fn place_of_end(file: &File, base: u64, console: &mut Console) -> u64 {
     const DRIFT: u64 = 4096;
     let end = console.end();

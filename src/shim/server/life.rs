@@ -7,13 +7,14 @@ use std::time::{Duration, Instant};
 use tokio::time::timeout;
 
 use super::agent::Agent;
-use super::boot::{Detector, ready_pattern};
+use super::boot::Detector;
 use super::clients::ClientId;
 use super::ending::{Ending, boot_result, failed_start, last_words};
 use super::gap;
 use super::host::{Host, Prepared};
 use super::owner::{Live, MachineOf, Note, Owner, Step, Until, Work};
 use crate::backends::{Backend, Launched, Machine, ProcessExit};
+use crate::console::expect::by_line;
 use crate::fault::{Code, Failure};
 use crate::shim::protocol::Answer;
 use crate::vm::{BootPhases, BootRecord, BootResult, Exit, Operation, Phase, Versions};
@@ -123,14 +124,12 @@ impl<H: Host> Owner<H> {
             accel_reason,
         } = prepared;
         let spec = &self.subject.spec;
-        let pattern = spec.ready_pattern.as_deref().map(ready_pattern).transpose();
+        let pattern = spec.ready_pattern.as_deref().map(by_line).transpose();
         let pattern = match pattern {
             Ok(pattern) => pattern,
             Err(error) => {
-                let failure = Failure::new(
-                    Code::InvalidInput,
-                    format!("the ready pattern is no regular expression: {error}"),
-                );
+                let mut failure = Failure::from(error);
+                failure.code = Code::InvalidInput;
                 self.start_failed(work.askers, failure);
                 return;
             }

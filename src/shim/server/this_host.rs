@@ -40,7 +40,15 @@ impl Host for ThisHost {
             .with_hint("make the VM with `--backend qemu`"));
         }
         let files = Files::of(spec, &ImageStore::new(subject.store.images_dir()))?;
-        let chosen = accel::choose(spec, Arch::host(), &kvm::verdict(&subject.store))?;
+        // Where no verdict is kept the probe takes up to two seconds, in which clients may ask.
+        let store = subject.store.clone();
+        let kvm = tokio::task::spawn_blocking(move || kvm::verdict(&store))
+            .await
+            .map_err(|error| {
+                let message = format!("could not probe KVM: {error}");
+                Failure::new(Code::RuntimeError, message)
+            })?;
+        let chosen = accel::choose(spec, Arch::host(), &kvm)?;
         let program = qemu::program(spec.arch)?;
         Ok(Prepared {
             accel_reason: chosen.reason,

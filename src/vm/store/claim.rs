@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use nix::fcntl::{Flock, FlockArg};
@@ -97,6 +97,8 @@ impl Store {
                 source,
             })?;
         match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+            // The file of a VM that was removed meanwhile, and perhaps made anew, locks nothing.
+            Ok(file) if !is_at(&file, &path) => Ok(None),
             Ok(file) => Ok(Some(ShimLock {
                 _file: file,
                 name: name.clone(),
@@ -147,5 +149,34 @@ impl Store {
             path: gone,
             source,
         })
+    }
+}
+
+/// Whether `path` still leads to this very file.
+fn is_at(file: &File, path: &Path) -> bool {
+    let identity = |meta: fs::Metadata| (meta.dev(), meta.ino());
+    match (
+        file.metadata().map(identity),
+        fs::metadata(path).map(identity),
+    ) {
+        (Ok(held), Ok(there)) => held == there,
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lock_of_a_vm_that_was_removed_and_made_anew_is_not_taken_for_the_new_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("lock");
+        let of_the_old = File::create(&path).unwrap();
+        assert!(is_at(&of_the_old, &path));
+        fs::remove_file(&path).unwrap();
+        assert!(!is_at(&of_the_old, &path));
+        let _of_the_new = File::create(&path).unwrap();
+        assert!(!is_at(&of_the_old, &path));
     }
 }

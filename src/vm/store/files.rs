@@ -37,7 +37,7 @@ pub(super) fn check_private(dir: &Path) -> Result<(), StoreError> {
         if !meta.is_dir() {
             return unsafe_because(path, "it is no directory");
         }
-        if meta.uid() != nix::unistd::Uid::current().as_raw() {
+        if meta.uid() != nix::unistd::Uid::effective().as_raw() {
             return unsafe_because(path, "another user owns it");
         }
         if meta.permissions().mode() & 0o022 != 0 {

@@ -100,6 +100,11 @@ impl Store {
         Ok(Self { root })
     }
 
+    /// Makes the data directory and the one of the VMs, for their owner only, where there are none.
+    pub fn make(&self) -> Result<(), StoreError> {
+        private_dir(&self.vms_dir())
+    }
+
     /// The data directory.
     pub fn root(&self) -> &Path {
         &self.root
@@ -138,7 +143,7 @@ impl Store {
         if near.as_os_str().len() + "/serial.sock".len() <= LONGEST_SOCKET_PATH {
             return near;
         }
-        let user = nix::unistd::Uid::current();
+        let user = nix::unistd::Uid::effective();
         std::env::temp_dir()
             .join(format!("smolvm-tui-{user}"))
             .join(id)

@@ -18,10 +18,7 @@ use crate::shim::protocol::{Answer, Request, ServerFrame, Status};
 use crate::shim::server::host::{Host, Prepared, Subject};
 use crate::shim::server::{Order, serve};
 use crate::shim::spawn::Task;
-use crate::vm::{
-    Accel, Arch, BackendKind, BootPhase, BootRecord, CpuModel, DiskMode, NetworkMode, ProcessId,
-    SPEC_VERSION, Store, Vm, VmName, VmSpec,
-};
+use crate::vm::{Accel, BootPhase, BootRecord, NetworkMode, ProcessId, Store, Vm, VmName, VmSpec};
 
 /// How the fake behaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -284,25 +281,10 @@ impl Bench {
         let store = Store::locate(Some(dir.path())).unwrap();
         let name: VmName = "web".parse().unwrap();
         let mut spec = VmSpec {
-            version: SPEC_VERSION,
-            id: ID.to_owned(),
-            created_at: jiff::Timestamp::UNIX_EPOCH,
-            backend: BackendKind::Qemu,
-            accel: None,
-            arch: Arch::X86_64,
-            vcpu_count: 1,
             mem_size_mib: 64,
-            cpu_model: CpuModel::Fast,
-            image: None,
             kernel: Some("kernel".into()),
-            initrd: None,
-            rootfs: None,
-            boot_args: None,
-            disk_mode: DiskMode::Isolated,
-            disk_size_mib: None,
             network: NetworkMode::None,
-            publish: Vec::new(),
-            ready_pattern: None,
+            ..VmSpec::sample(ID)
         };
         change(&mut spec);
         store.register(&name, &spec).unwrap().commit().unwrap();
