@@ -152,10 +152,16 @@ def cpu_ns(pid):
 
 
 def status(pid):
-    """Own memory in KiB, and how often the process woke up."""
-    with open(f"/proc/{pid}/status") as file:
-        lines = dict(line.split(":", 1) for line in file if ":" in line)
-    return int(lines["RssAnon"].split()[0]), int(lines["voluntary_ctxt_switches"])
+    """Own memory in KiB, and how often the threads of the process woke up."""
+    memory, woken = 0, 0
+    for thread in os.listdir(f"/proc/{pid}/task"):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            with open(f"/proc/{pid}/task/{thread}/status") as file:
+                lines = dict(line.split(":", 1) for line in file if ":" in line)
+            # Every thread tells the memory of the process.
+            memory = int(lines["RssAnon"].split()[0])
+            woken += int(lines["voluntary_ctxt_switches"])
+    return memory, woken
 
 
 def median(values):
