@@ -103,7 +103,7 @@ fn a_guest_with_kvm_ports_and_a_layer_of_its_own() {
     -device virtio-serial-pci-non-transitional,id=vserial0,max_ports=2
     -chardev socket,id=agent,fd=5,server=on,wait=off
     -device virtserialport,id=agent0,bus=vserial0.0,chardev=agent,name=org.smolvm.agent.0
-    -blockdev {"discard":"unmap","driver":"qcow2","file":{"driver":"file","filename":"/d/vms/web/disk.qcow2"},"node-name":"disk0"}
+    -blockdev {"driver":"qcow2","node-name":"disk0","discard":"unmap","file":{"driver":"file","filename":"/d/vms/web/disk.qcow2"}}
     -device virtio-blk-pci-non-transitional,id=vda,drive=disk0
     -netdev user,id=net0,hostfwd=tcp:127.0.0.1:8080-:80,hostfwd=tcp:127.0.0.1:2222-:22
     -device virtio-net-pci-non-transitional,id=nic0,netdev=net0,romfile=
@@ -145,7 +145,7 @@ fn an_arm_guest_without_agent_and_network() {
     -serial chardev:serial
     -chardev socket,id=qmp,fd=4,server=on,wait=off
     -mon chardev=qmp,mode=control
-    -blockdev {"discard":"unmap","driver":"raw","file":{"driver":"file","filename":"/r.img"},"node-name":"disk0"}
+    -blockdev {"driver":"raw","node-name":"disk0","discard":"unmap","file":{"driver":"file","filename":"/r.img"}}
     -device virtio-blk-pci-non-transitional,id=vda,drive=disk0
     -device virtio-rng-pci-non-transitional,id=rng0
     -device virtio-balloon-pci-non-transitional,id=balloon0,deflate-on-oom=on,free-page-reporting=on
@@ -187,7 +187,7 @@ fn commas_and_quotes_in_paths_stay_within_their_values() {
         "socket,id=serial,fd=3,server=on,wait=off,logfile=/a,,b/gap,,x.log,logappend=on"
     ));
     assert!(has(
-        r#"{"discard":"unmap","driver":"raw","file":{"driver":"file","filename":"/d/\"q\",file.driver=x\\"},"node-name":"disk0"}"#
+        r#"{"driver":"raw","node-name":"disk0","discard":"unmap","file":{"driver":"file","filename":"/d/\"q\",file.driver=x\\"}}"#
     ));
 }
 
