@@ -3,7 +3,7 @@
 use std::io::{self, PipeReader, PipeWriter};
 use std::os::fd::AsFd;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossterm::event::{
     Event, KeyCode as TerminalCode, KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEvent,
@@ -18,6 +18,10 @@ use crate::console::keys::{Key, KeyCode};
 
 /// Events that may wait for the loop; a paste that is longer waits in the terminal.
 const WAITING: usize = 256;
+
+/// The time that crossterm gets to look for an event: without any it does not look at all, and below
+/// two milliseconds it spins, which on a busy host delays the very frame that the key is to change.
+const LOOK: Duration = Duration::from_micros(100);
 
 /// How long the reading thread may take to notice that it is to end.
 const FAREWELL: Duration = Duration::from_millis(100);
@@ -82,6 +86,20 @@ impl Drop for Input {
     }
 }
 
+/// Whether crossterm holds another event, or can read one at once.
+fn another_waits() -> io::Result<bool> {
+    loop {
+        let begin = Instant::now();
+        if crossterm::event::poll(LOOK)? {
+            return Ok(true);
+        }
+        // A thread that was off the CPU for all that time has not looked.
+        if begin.elapsed() < 2 * LOOK {
+            return Ok(false);
+        }
+    }
+}
+
 /// Waits for input and hands it on; `false` when that is no longer wanted.
 fn next_events(events: &mpsc::Sender<io::Result<Event>>, stopped: &PipeReader) -> io::Result<bool> {
     let stdin = io::stdin();
@@ -102,8 +120,7 @@ fn next_events(events: &mpsc::Sender<io::Result<Event>>, stopped: &PipeReader) -
         let gone = "the terminal is gone";
         return Err(io::Error::new(io::ErrorKind::UnexpectedEof, gone));
     }
-    // Without any time crossterm does not even look.
-    while crossterm::event::poll(Duration::from_millis(1))? {
+    while another_waits()? {
         if events.blocking_send(crossterm::event::read()).is_err() {
             return Ok(false);
         }
