@@ -1,0 +1,55 @@
+# shellcheck shell=bash
+# The sudo rules with which a plain user gets TAP networks.
+#
+# A `*` among a command's arguments matches blanks too, so that `ip link set smt* up` would allow
+# any further argument between; and `ip *`, `nft -f -` and `sysctl *` are as good as root: the first
+# two read any file (`ip -batch`, nft's `include`), the last names a program that the kernel starts.
+# So every rule here is a whole command line; what varies in it is matched sign by sign.
+
+
+# By number: sudo reads no file in there with a dot in its name, and a user's name may have one.
+sudo_rules_file() { say "/etc/sudoers.d/smolvm-tui-$(id -u -- "$RUNTIME_USER")"; }
+
+# The table that the packet filter gets, to the word as `src/network/filter.rs` has it.
+FILTER='table inet smolvm_tui {} ; delete table inet smolvm_tui ; table inet smolvm_tui { chain source { type filter hook prerouting priority raw ; policy accept ; iifname smt* fib saddr . iif oif 0 drop ; } ; chain forward { type filter hook forward priority filter ; policy accept ; iifname smt* oifname smt* drop ; iifname smt* meta nfproto ipv6 drop ; oifname smt* ct state established accept ; oifname smt* ct state related accept ; oifname smt* drop ; } ; chain postrouting { type nat hook postrouting priority srcnat ; policy accept ; meta nfproto ipv4 iifname smt* masquerade ; } ; }'
+
+# The shapes of commands are those of `src/network/step.rs`.
+sudo_rules() {
+    local uid ip nft sysctl hex=[0-9a-f] device low high digit=[0-9]
+    [[ $RUNTIME_USER =~ ^[A-Za-z_][A-Za-z0-9_.-]*$ ]] ||
+        fail "The name of the user $RUNTIME_USER has signs that I put into no sudo rule."
+    uid=$(id -u -- "$RUNTIME_USER")
+    ip=$(command -v ip) nft=$(command -v nft) sysctl=$(command -v sysctl)
+    device=smt$hex$hex$hex$hex$hex$hex$hex$hex
+    permit() { say "$RUNTIME_USER ALL=(root) NOPASSWD: $*"; }
+    say "# Written by smolvm-tui's system-setup.sh: what $RUNTIME_USER needs for VMs with TAP networks."
+    permit "$ip tuntap add dev $device mode tap user $uid"
+    for high in "$digit" "$digit$digit" "$digit$digit$digit"; do
+        for low in "$digit" "$digit$digit" "$digit$digit$digit"; do
+            permit "$ip address add 10.213.$high.$low/30 dev $device"
+        done
+    done
+    permit "$ip link set dev $device up"
+    permit "$ip tuntap del dev $device mode tap"
+    permit "$nft ${FILTER//\*/\\*}"
+    permit "$nft delete table inet smolvm_tui"
+    permit "$sysctl -w net.ipv4.ip_forward\\=1"
+    say "# What the doctor asks, to see whether these rules hold."
+    permit "$ip link show"
+    permit "$nft list tables"
+    permit "$sysctl net.ipv4.ip_forward"
+}
+
+# as_runtime_user COMMAND…
+as_runtime_user() {
+    if [[ $(id -u) -eq 0 ]]; then runuser -u "$RUNTIME_USER" -- "$@"; else "$@"; fi
+}
+
+# Whether the rules are there, of this version as far as we may read them, and sudo follows them.
+sudo_rules_hold() {
+    has_command sudo || return 1
+    local file
+    file=$(sudo_rules_file)
+    if [[ $(id -u) -eq 0 && -e $file ]] && ! cmp -s <(sudo_rules) "$file"; then return 1; fi
+    as_runtime_user sudo -n "$(command -v nft)" list tables >/dev/null 2>&1 </dev/null
+}
