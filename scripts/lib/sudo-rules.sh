@@ -13,13 +13,22 @@ sudo_rules_file() { say "/etc/sudoers.d/smolvm-tui-$(id -u -- "$RUNTIME_USER")";
 # The table that the packet filter gets, to the word as `src/network/filter.rs` has it.
 FILTER='table inet smolvm_tui {} ; delete table inet smolvm_tui ; table inet smolvm_tui { chain source { type filter hook prerouting priority raw ; policy accept ; iifname smt* fib saddr . iif oif 0 drop ; } ; chain forward { type filter hook forward priority filter ; policy accept ; iifname smt* oifname smt* drop ; iifname smt* meta nfproto ipv6 drop ; oifname smt* ct state established accept ; oifname smt* ct state related accept ; oifname smt* drop ; } ; chain postrouting { type nat hook postrouting priority srcnat ; policy accept ; meta nfproto ipv4 iifname smt* masquerade ; } ; }'
 
+# Where the program looks for those of the administrator, in its order.
+located() {
+    local place
+    for place in /usr/sbin /sbin /usr/bin /bin; do
+        [[ ! -f $place/$1 ]] || { say "$place/$1" && return; }
+    done
+    fail "$1 is in none of the places that sudo rules are written for: /usr/sbin, /sbin, /usr/bin, /bin."
+}
+
 # The shapes of commands are those of `src/network/step.rs`.
 sudo_rules() {
-    local uid ip nft sysctl hex=[0-9a-f] device low high digit=[0-9]
+    local uid ip nft sysctl hex='[0-9a-f]' device low high digit='[0-9]'
     [[ $RUNTIME_USER =~ ^[A-Za-z_][A-Za-z0-9_.-]*$ ]] ||
         fail "The name of the user $RUNTIME_USER has signs that I put into no sudo rule."
     uid=$(id -u -- "$RUNTIME_USER")
-    ip=$(command -v ip) nft=$(command -v nft) sysctl=$(command -v sysctl)
+    ip=$(located ip) nft=$(located nft) sysctl=$(located sysctl)
     device=smt$hex$hex$hex$hex$hex$hex$hex$hex
     permit() { say "$RUNTIME_USER ALL=(root) NOPASSWD: $*"; }
     say "# Written by smolvm-tui's system-setup.sh: what $RUNTIME_USER needs for VMs with TAP networks."
@@ -33,6 +42,7 @@ sudo_rules() {
     permit "$ip tuntap del dev $device mode tap"
     permit "$nft ${FILTER//\*/\\*}"
     permit "$nft delete table inet smolvm_tui"
+    permit "$nft list table inet smolvm_tui"
     permit "$sysctl -w net.ipv4.ip_forward\\=1"
     say "# What the doctor asks, to see whether these rules hold."
     permit "$ip link show"
@@ -51,5 +61,5 @@ sudo_rules_hold() {
     local file
     file=$(sudo_rules_file)
     if [[ $(id -u) -eq 0 && -e $file ]] && ! cmp -s <(sudo_rules) "$file"; then return 1; fi
-    as_runtime_user sudo -n "$(command -v nft)" list tables >/dev/null 2>&1 </dev/null
+    as_runtime_user sudo -n nft list tables >/dev/null 2>&1 </dev/null
 }
