@@ -6,7 +6,7 @@ usage() {
     cat <<USAGE
 usage: scripts/system-setup.sh [--configure-runtime] [--check-only] [--yes]
            [--firecracker PATH | --mirror URL | --skip-firecracker]
-           [--runtime-user U] [--remove-runtime-config]
+           [--runtime-user U] [--network-pool NETWORK] [--remove-runtime-config]
 
 Puts U into the group kvm and gives /dev/kvm to that group (udev rule), installs the packages that
 are missing (iproute2, nftables, procps), and Firecracker $FIRECRACKER_VERSION as $FIRECRACKER. Each change is
@@ -20,6 +20,7 @@ printed before it is made.
                            $FIRECRACKER_MIRROR
   --skip-firecracker       leave Firecracker alone
   --runtime-user U         who runs VMs; default: whoever calls this, through sudo or not
+  --network-pool NETWORK   where the configuration says \`network_pool\`, the same; default: $NETWORK_POOL
   --remove-runtime-config  undo what this set-up made; packages, and what others made, stay
   --yes                    assent to sudo; without it you are asked on a terminal, and refused without one
 
@@ -52,11 +53,12 @@ SOURCE=
 MIRROR=
 SKIP=no
 RUNTIME_USER=
+NETWORK_POOL=10.213.0.0/16
 YES=no
 ARGUMENTS=("$@")
 while [[ $# -gt 0 ]]; do
     case $1 in
-        --firecracker | --mirror | --runtime-user)
+        --firecracker | --mirror | --runtime-user | --network-pool)
             [[ -n ${2:-} && ${2:-} != --* ]] || wrong_usage "$1 needs a value"
             ;;&
         --configure-runtime) RUNTIME=yes ;;
@@ -74,6 +76,11 @@ while [[ $# -gt 0 ]]; do
             ;;
         --runtime-user)
             RUNTIME_USER=$2
+            shift
+            ;;
+        --network-pool)
+            is_pool "$2" || wrong_usage "--network-pool needs a network of IPv4 from /8 to /28, such as 10.213.0.0/16"
+            NETWORK_POOL=$2
             shift
             ;;
         --help | -h)
@@ -166,6 +173,8 @@ check_firecracker() {
 check_sudo_rules() {
     if is_root_user; then
         present "Sudo rules: root needs none"
+    elif are_outdated; then
+        missing "Sudo rules: $(sudo_rules_file) is not as I write it; --configure-runtime writes it anew"
     elif sudo_rules_hold; then
         present "Sudo rules: $RUNTIME_USER may set up TAP networks"
     else

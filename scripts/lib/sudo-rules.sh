@@ -22,9 +22,34 @@ located() {
     fail "$1 is in none of the places that sudo rules are written for: /usr/sbin, /sbin, /usr/bin, /bin."
 }
 
+is_pool() {
+    local byte='(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])'
+    [[ $1 =~ ^($byte\.){3}$byte/(8|9|1[0-9]|2[0-8])$ ]]
+}
+
+# Patterns that the addresses of $NETWORK_POOL match: the whole bytes of its prefix to the letter, the
+# others as one to three digits.
+pool_patterns() {
+    local -a bytes
+    IFS=. read -r -a bytes <<<"${NETWORK_POOL%/*}"
+    extend_patterns "" "${bytes[@]:0:${NETWORK_POOL#*/}/8}"
+}
+
+extend_patterns() { # extend_patterns BEFORE BYTE…: BYTEs are what is fixed of the rest
+    local before=$1 byte dots=${1//[!.]/}
+    shift
+    if [[ ${#dots} -eq 4 ]]; then
+        say "${before%.}"
+    elif [[ $# -gt 0 ]]; then
+        extend_patterns "$before$1." "${@:2}"
+    else
+        for byte in '[0-9]' '[0-9][0-9]' '[0-9][0-9][0-9]'; do extend_patterns "$before$byte."; done
+    fi
+}
+
 # The shapes of commands are those of `src/network/step.rs`.
 sudo_rules() {
-    local uid ip nft sysctl hex='[0-9a-f]' device low high digit='[0-9]'
+    local uid ip nft sysctl hex='[0-9a-f]' device address
     [[ $RUNTIME_USER =~ ^[A-Za-z_][A-Za-z0-9_.-]*$ ]] ||
         fail "The name of the user $RUNTIME_USER has signs that I put into no sudo rule."
     uid=$(id -u -- "$RUNTIME_USER")
@@ -33,11 +58,7 @@ sudo_rules() {
     permit() { say "$RUNTIME_USER ALL=(root) NOPASSWD: $*"; }
     say "# Written by smolvm-tui's system-setup.sh: what $RUNTIME_USER needs for VMs with TAP networks."
     permit "$ip tuntap add dev $device mode tap user $uid"
-    for high in "$digit" "$digit$digit" "$digit$digit$digit"; do
-        for low in "$digit" "$digit$digit" "$digit$digit$digit"; do
-            permit "$ip address add 10.213.$high.$low/30 dev $device"
-        done
-    done
+    while read -r address; do permit "$ip address add $address/30 dev $device"; done < <(pool_patterns)
     permit "$ip link set dev $device up"
     permit "$ip tuntap del dev $device mode tap"
     permit "$nft ${FILTER//\*/\\*}"
@@ -55,11 +76,16 @@ as_runtime_user() {
     if [[ $(id -u) -eq 0 ]]; then runuser -u "$RUNTIME_USER" -- "$@"; else "$@"; fi
 }
 
+# Whether they are there, but not as we write them; nobody but root may look.
+are_outdated() {
+    local file
+    file=$(sudo_rules_file)
+    [[ $(id -u) -eq 0 && -e $file ]] && ! cmp -s <(sudo_rules) "$file"
+}
+
 # Whether the rules are there, of this version as far as we may read them, and sudo follows them.
 sudo_rules_hold() {
     has_command sudo || return 1
-    local file
-    file=$(sudo_rules_file)
-    if [[ $(id -u) -eq 0 && -e $file ]] && ! cmp -s <(sudo_rules) "$file"; then return 1; fi
+    ! are_outdated || return 1
     as_runtime_user sudo -n nft list tables >/dev/null 2>&1 </dev/null
 }
