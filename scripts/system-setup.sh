@@ -132,18 +132,26 @@ check_packages() {
     done
 }
 
-check_kvm() {
-    local node name
-    for node in kvm:/dev/kvm tun:/dev/net/tun; do
-        name=${node%%:*} node=${node#*:}
-        if [[ -c $node ]]; then
-            present "Device $node"
-        elif [[ $name == kvm ]]; then
-            missing "Device $node: not there; switch on virtualization in the firmware, or nested virtualization for this machine"
-        else
-            missing "Device $node: not there; load its driver: sudo modprobe tun"
-        fi
-    done
+# opens PATH: whether the runtime user may open the device to read and write.
+# shellcheck disable=SC2016 # for the shell that is started
+opens() { as_runtime_user sh -c '[ -r "$0" ] && [ -w "$0" ]' "$1"; }
+
+check_devices() {
+    if [[ -c /dev/kvm ]]; then
+        present "Device /dev/kvm"
+    else
+        missing "Device /dev/kvm: not there; switch on virtualization in the firmware, or nested virtualization for this machine"
+    fi
+    if [[ ! -c /dev/net/tun ]]; then
+        missing "Device /dev/net/tun: not there; load its driver: sudo modprobe tun"
+    elif opens /dev/net/tun; then
+        present "Device /dev/net/tun"
+    else
+        missing "Device /dev/net/tun: $RUNTIME_USER may not open it"
+    fi
+}
+
+check_access_to_kvm() {
     if is_root_user; then
         present "Group kvm: root needs none"
     elif is_member "$RUNTIME_USER" kvm; then
@@ -183,7 +191,8 @@ check_sudo_rules() {
 }
 
 check() {
-    check_kvm
+    check_devices
+    check_access_to_kvm
     check_packages
     check_firecracker
     check_sudo_rules
@@ -227,11 +236,9 @@ set_up_kvm() {
         join_group "$RUNTIME_USER" kvm
     fi
     kvm_rule | write_file "$KVM_RULE" 0644
-    [[ -c /dev/kvm && $(stat -c '%a %G' /dev/kvm) != "660 kvm" ]] || return 0
-    step "giving /dev/kvm to the group kvm, mode 0660; the udev rule does so from the next boot on"
-    record node "$(stat -c '%a %U:%G' /dev/kvm)" /dev/kvm
-    chown root:kvm /dev/kvm
-    chmod 0660 /dev/kvm
+    # What the rule, and udev by itself for the other, do at each boot.
+    [[ ! -c /dev/kvm ]] || give_node /dev/kvm 660 root:kvm
+    opens /dev/net/tun || [[ ! -c /dev/net/tun ]] || give_node /dev/net/tun 666 root:root
     if has_command udevadm && [[ -d /run/udev ]]; then
         if run_quietly udevadm control --reload; then run_quietly udevadm trigger --name-match=kvm || true; fi
     fi

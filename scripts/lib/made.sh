@@ -3,7 +3,7 @@
 #
 # One line each in $MADE, written before the thing itself is made, so that a set-up cut short is
 # known too: `file SHA256 PATH`, `directory PATH`, `group NAME`, `member USER GROUP`,
-# `node MODE OWNER:GROUP PATH` (what a device had before).
+# `node MODE OWNER:GROUP MODE OWNER:GROUP PATH` (what a device had before, and what we gave it).
 
 MADE=/var/lib/smolvm-tui/system-setup
 
@@ -55,6 +55,18 @@ forget_but() {
     kept=$(grep -v "^file [0-9a-f]* $2\$" "$MADE" || true)
     printf '%s%s\n' "${kept:+$kept$'\n'}" "file $1 $2" >"$MADE.new"
     mv -f "$MADE.new" "$MADE"
+}
+
+# give_node PATH MODE OWNER:GROUP: a device gets them, until the next boot.
+give_node() {
+    local before
+    before=$(stat -c '%a %U:%G' "$1")
+    [[ $before != "$2 $3" ]] || return 0
+    step "giving $1 mode $2 and owner $3, until the next boot"
+    # shellcheck disable=SC2086 # two words
+    record node $before "$2" "$3" "$1"
+    chown "$3" "$1"
+    chmod "$2" "$1"
 }
 
 # Takes back what was made, the last thing first.
@@ -109,10 +121,10 @@ undo() { # undo KIND WORDS…
             fi
             ;;
         node)
-            [[ -e $3 && $(stat -c '%a %U:%G' "$3") == "660 root:kvm" ]] || return 0
-            step "giving $3 its mode and group back ($1, $2)"
-            chown "$2" "$3"
-            chmod "$1" "$3"
+            [[ -e $5 && $(stat -c '%a %U:%G' "$5") == "$3 $4" ]] || return 0
+            step "giving $5 its mode and group back ($1, $2)"
+            chown "$2" "$5"
+            chmod "$1" "$5"
             ;;
     esac
 }

@@ -73,7 +73,13 @@ sudo_rules() {
 
 # as_runtime_user COMMAND…
 as_runtime_user() {
-    if [[ $(id -u) -eq 0 ]]; then runuser -u "$RUNTIME_USER" -- "$@"; else "$@"; fi
+    if [[ $(id -u) -ne 0 ]]; then
+        "$@"
+    elif has_command runuser; then
+        runuser -u "$RUNTIME_USER" -- "$@"
+    else
+        su -s /bin/sh "$RUNTIME_USER" -c 'exec "$0" "$@"' "$@"
+    fi
 }
 
 # Whether they are there, but not as we write them; nobody but root may look.
