@@ -78,7 +78,7 @@ as_runtime_user() {
     elif has_command runuser; then
         runuser -u "$RUNTIME_USER" -- "$@"
     else
-        su -s /bin/sh "$RUNTIME_USER" -c 'exec "$0" "$@"' "$@"
+        su -s /bin/sh -c 'exec "$0" "$@"' -- "$RUNTIME_USER" "$@"
     fi
 }
 
