@@ -228,12 +228,12 @@ set_up_kvm() {
     if ! has_group kvm; then
         step "making the group kvm"
         record group kvm
-        add_group kvm
+        add_group kvm || fail "could not make the group kvm."
     fi
     if ! is_root_user && ! is_member "$RUNTIME_USER" kvm; then
         step "adding $RUNTIME_USER to the group kvm, from the next login on"
         record member "$RUNTIME_USER" kvm
-        join_group "$RUNTIME_USER" kvm
+        join_group "$RUNTIME_USER" kvm || fail "could not add $RUNTIME_USER to the group kvm."
     fi
     kvm_rule | write_file "$KVM_RULE" 0644
     # What the rule, and udev by itself for the other, do at each boot.
