@@ -249,6 +249,9 @@ set_up_sudo() {
         say "root needs no sudo rules; name who does: --runtime-user U"
         return
     fi
+    ! is_sudo_rs || fail "This sudo is sudo-rs, which knows no patterns in a command's arguments; no sudo rules were written." \
+        "Take the other one where it is installed too: update-alternatives --set sudo /usr/bin/sudo.ws" \
+        "Then run me again. Without: --network none, or QEMU's user-mode network, which need no rules."
     local file
     file=$(sudo_rules_file)
     sudo_rules >"$WORK/rules"

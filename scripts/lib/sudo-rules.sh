@@ -71,6 +71,9 @@ sudo_rules() {
     permit "$sysctl net.ipv4.ip_forward"
 }
 
+# The sudo of recent Ubuntus forbids patterns among arguments; it would take each `[` for itself.
+is_sudo_rs() { [[ $(sudo --version 2>/dev/null) == sudo-rs* ]]; }
+
 # as_runtime_user COMMAND…
 as_runtime_user() {
     if [[ $(id -u) -ne 0 ]]; then
@@ -93,5 +96,6 @@ are_outdated() {
 sudo_rules_hold() {
     has_command sudo || return 1
     ! are_outdated || return 1
-    as_runtime_user sudo -n nft list tables >/dev/null 2>&1 </dev/null
+    as_runtime_user sudo -n nft list tables >/dev/null 2>&1 </dev/null &&
+        as_runtime_user sudo -n -l ip link set dev smt00000000 up >/dev/null 2>&1 </dev/null
 }
