@@ -9,18 +9,19 @@ usage: scripts/system-setup.sh [--configure-runtime] [--check-only] [--yes]
            [--runtime-user U] [--network-pool NETWORK] [--remove-runtime-config]
 
 Puts U into the group kvm and gives /dev/kvm to that group (udev rule), installs the packages that
-are missing (iproute2, nftables, procps), and Firecracker $FIRECRACKER_VERSION as $FIRECRACKER. Each change is
-printed before it is made.
+are missing (iproute2, nftables, procps), and Firecracker $FIRECRACKER_VERSION as
+$FIRECRACKER. Each change is printed before it is made.
 
   --configure-runtime      also write the sudo rules with which U gets TAP networks
   --check-only             change nothing; print what is missing and exit with its count
   --firecracker PATH       install this Firecracker
   --mirror URL             fetch Firecracker's release from here (https:// or file:///), as
-                           URL/$FIRECRACKER_VERSION/firecracker-$FIRECRACKER_VERSION-ARCH.tgz with its .sha256.txt; default:
+                           URL/$FIRECRACKER_VERSION/firecracker-$FIRECRACKER_VERSION-ARCH.tgz
+                           with its .sha256.txt beside it; default:
                            $FIRECRACKER_MIRROR
   --skip-firecracker       leave Firecracker alone
   --runtime-user U         who runs VMs; default: whoever calls this, through sudo or not
-  --network-pool NETWORK   where the configuration says \`network_pool\`, the same; default: $NETWORK_POOL
+  --network-pool NETWORK   the configuration's \`network_pool\`, when it is not $NETWORK_POOL
   --remove-runtime-config  undo what this set-up made; packages, and what others made, stay
   --yes                    assent to sudo; without it you are asked on a terminal, and refused without one
 
