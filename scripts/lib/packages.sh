@@ -90,6 +90,8 @@ package_for() {
         "apk qemu "*) say "qemu-system-$machine" ;;
         "apk static-libc "*) say musl-dev ;;
         "brew qemu "* | "brew qemu-img "*) say qemu ;;
+        *" qemu-img "*) say qemu-img ;;
+        *" cc "*) say gcc ;;
         "dnf ip "*) say iproute ;;
         *" ip "*) say iproute2 ;;
         *" nft "*) say nftables ;;
@@ -101,8 +103,6 @@ package_for() {
         *" download "*) say curl ;;
         *" certificates "*) say ca-certificates ;;
         *" sudo "* | *" tar "*) say "$2" ;;
-        *" qemu-img "*) say qemu-img ;;
-        *" cc "*) say gcc ;;
     esac
 }
 
