@@ -57,7 +57,7 @@ fn run() -> std::io::Result<std::convert::Infallible> {
 
     // Signals are blocked before the first child exists, and uevents are listened to before the
     // first module can cause one, so that neither is missed.
-    let mut agent = Agent::new(&cmdline)?;
+    let mut agent = Agent::new()?;
     let mut modules = Modules::read(&cmdline);
     modules.load(Wave::First);
     stages.mark("modules");

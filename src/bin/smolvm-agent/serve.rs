@@ -14,7 +14,6 @@ use nix::sys::socket::{
 };
 use nix::sys::wait::{WaitPidFlag, waitpid};
 
-use crate::cmdline::Cmdline;
 use crate::log::warn;
 use crate::modules::{Modules, Wave};
 use crate::port::Port;
@@ -41,14 +40,13 @@ pub(crate) struct Agent {
     /// The kernel's news of devices, until the port is found.
     uevents: Option<OwnedFd>,
     port: Option<Port>,
-    power_off: End,
     /// The line that says *ready*, once that is true.
     ready: Option<String>,
 }
 
 impl Agent {
     /// Blocks the signals that PID 1 handles and starts to listen to devices.
-    pub(crate) fn new(cmdline: &Cmdline) -> io::Result<Self> {
+    pub(crate) fn new() -> io::Result<Self> {
         let mut mask = SigSet::empty();
         // The last three are what `reboot`, `halt` and `poweroff` of busybox send to PID 1, SIGINT
         // is Ctrl-Alt-Del.
@@ -80,7 +78,6 @@ impl Agent {
             signals,
             uevents,
             port: None,
-            power_off: End::power_off_on(cmdline),
             ready: None,
         })
     }
@@ -192,7 +189,7 @@ impl Agent {
                     shell.resize(rows, columns);
                     None
                 }
-                Request::PowerOff => Some(self.power_off),
+                Request::PowerOff => Some(End::PowerOff),
                 Request::Reboot => Some(End::Reboot),
             };
             if let Some(port) = &mut self.port {
@@ -208,7 +205,7 @@ impl Agent {
         while let Some(news) = self.signals.read_signal()? {
             match Signal::try_from(news.ssi_signo.cast_signed()) {
                 Ok(Signal::SIGCHLD) => reap(shell),
-                Ok(Signal::SIGUSR1 | Signal::SIGUSR2) => self.end(self.power_off),
+                Ok(Signal::SIGUSR1 | Signal::SIGUSR2) => self.end(End::PowerOff),
                 Ok(Signal::SIGTERM | Signal::SIGINT) => self.end(End::Reboot),
                 _ => {}
             }
