@@ -10,20 +10,35 @@
     reason = "a test fails by panicking"
 )]
 
+#[path = "guest/vsock.rs"]
+mod vsock;
+
 use std::io::{BufRead, BufReader, Read, Write};
-use std::os::unix::net::UnixStream;
+use std::net::Shutdown;
+use std::os::fd::AsFd;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use smolvm_tui::guest::agent::{FromAgent, PORT_NAME, PROTOCOL, ToAgent};
 use smolvm_tui::guest::{BuildOptions, Image, ImageStore};
 
 /// For an emulated boot on a busy host.
 const PATIENCE: Duration = Duration::from_mins(2);
 
-/// QEMU with the serial line and the agent's port on sockets.
+/// By what the agent reaches its host.
+enum Way<'a> {
+    /// A virtio-serial port, as our QEMU guests have it.
+    Port,
+    /// A virtio socket, as Firecracker's guests have it; the host listens here.
+    Socket(&'a UnixListener),
+}
+
+/// QEMU with the serial line and the agent's way to the host on sockets.
 struct Guest {
     qemu: Child,
     console: UnixStream,
@@ -33,7 +48,7 @@ struct Guest {
 }
 
 impl Guest {
-    fn boot(image: &Image, directory: &Path) -> Self {
+    fn boot(image: &Image, directory: &Path, way: &Way<'_>, arguments: &str) -> Self {
         let socket = |name: &str| directory.join(name);
         let chardev = |name: &str| {
             let path = socket(name);
@@ -47,34 +62,27 @@ impl Guest {
             .args(["-nodefaults", "-no-user-config", "-display", "none"])
             .args([
                 "-M",
-                "q35",
+                "q35,memory-backend=memory",
                 "-accel",
                 "tcg",
                 "-m",
                 "256",
-                "-action",
-                "reboot=shutdown",
             ])
+            .args([
+                "-object",
+                "memory-backend-memfd,id=memory,share=on,size=256M",
+            ])
+            .args(["-action", "reboot=shutdown"])
             .arg("-kernel")
             .arg(image.vmlinux.as_ref().unwrap())
             .arg("-initrd")
             .arg(image.initramfs.as_ref().unwrap())
             .arg("-append")
-            .arg(
-                "console=ttyS0 reboot=t panic=-1 cryptomgr.notests smolvm.name=web \
-                 smolvm.ip=10.0.2.15/24 smolvm.gw=10.0.2.2 smolvm.dns=10.0.2.3",
-            )
-            .args(["-chardev", &chardev("con"), "-serial", "chardev:con"])
-            .args([
-                "-device",
-                "virtio-serial-pci",
-                "-chardev",
-                &chardev("agent"),
-            ])
-            .arg("-device")
             .arg(format!(
-                "virtserialport,id=port,chardev=agent,name={PORT_NAME}"
+                "console=ttyS0 reboot=t panic=-1 cryptomgr.notests smolvm.name=web \
+                 smolvm.ip=10.0.2.15/24 smolvm.gw=10.0.2.2 smolvm.dns=10.0.2.3 {arguments}"
             ))
+            .args(["-chardev", &chardev("con"), "-serial", "chardev:con"])
             .args([
                 "-netdev",
                 "user,id=net",
@@ -82,9 +90,24 @@ impl Guest {
                 "virtio-net-pci,netdev=net",
             ])
             .stdin(Stdio::null());
+        match way {
+            Way::Port => {
+                command.args(["-device", "virtio-serial-pci"]);
+                command.args(["-chardev", &chardev("agent"), "-device"]);
+                command.arg(format!(
+                    "virtserialport,id=port,chardev=agent,name={PORT_NAME}"
+                ));
+            }
+            Way::Socket(_) => {
+                vsock::serve(&socket("vhost"), socket("v.sock"));
+                let path = socket("vhost");
+                command.arg("-chardev");
+                command.arg(format!("socket,id=vhost,path={}", path.display()));
+                command.args(["-device", "vhost-user-vsock-pci,chardev=vhost"]);
+            }
+        }
         let qemu = command.spawn().expect("qemu-system-x86_64 runs");
         let console = connect(&socket("con"));
-        let agent = connect(&socket("agent"));
         let (send, output) = channel();
         let mut reader = console.try_clone().unwrap();
         // A guest whose console is not read stands still.
@@ -96,12 +119,28 @@ impl Guest {
                 }
             }
         });
+        let agent = match way {
+            Way::Port => connect(&socket("agent")),
+            Way::Socket(listener) => called(listener),
+        };
         Self {
             qemu,
             console,
             output,
             seen: String::new(),
             agent: BufReader::new(agent),
+        }
+    }
+
+    /// Waits for the end of QEMU, which is a clean one.
+    fn ends(mut self) {
+        let begun = Instant::now();
+        loop {
+            match self.qemu.try_wait().unwrap() {
+                Some(ended) => return assert!(ended.success(), "{ended}"),
+                None => assert!(begun.elapsed() < PATIENCE, "QEMU lives on"),
+            }
+            std::thread::sleep(Duration::from_millis(5));
         }
     }
 
@@ -151,16 +190,36 @@ fn connect(path: &Path) -> UnixStream {
     }
 }
 
+/// Takes the agent's call.
+fn called(listener: &UnixListener) -> UnixStream {
+    let mut fds = [PollFd::new(listener.as_fd(), PollFlags::POLLIN)];
+    let patience = PollTimeout::try_from(PATIENCE).unwrap();
+    assert_eq!(poll(&mut fds, patience), Ok(1), "the agent calls");
+    let (stream, _) = listener.accept().unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream
+}
+
+/// The image, made once for all tests of this file.
+fn image() -> &'static Image {
+    static IMAGE: OnceLock<Image> = OnceLock::new();
+    IMAGE.get_or_init(|| {
+        let images = Path::new(env!("CARGO_TARGET_TMPDIR")).join("guest-images");
+        let _ = std::fs::remove_dir_all(&images);
+        let store = ImageStore::new(images);
+        let options = BuildOptions {
+            agent: Some(env!("CARGO_BIN_EXE_smolvm-agent").into()),
+            ..BuildOptions::default()
+        };
+        let image = store.build(&options, &mut |_| {}).unwrap();
+        assert_eq!(image, store.latest("tiny").unwrap());
+        image
+    })
+}
+
 #[test]
 fn a_fresh_image_boots_says_ready_obeys_its_host_and_powers_off() {
-    let directory = tempfile::tempdir().unwrap();
-    let store = ImageStore::new(directory.path().join("images"));
-    let options = BuildOptions {
-        agent: Some(env!("CARGO_BIN_EXE_smolvm-agent").into()),
-        ..BuildOptions::default()
-    };
-    let image = store.build(&options, &mut |_| {}).unwrap();
-    assert_eq!(image, store.latest("tiny").unwrap());
+    let image = image();
     assert!(image.has_agent);
     assert!(
         std::fs::metadata(image.initramfs.as_ref().unwrap())
@@ -170,7 +229,8 @@ fn a_fresh_image_boots_says_ready_obeys_its_host_and_powers_off() {
         "a large initramfs costs boot time"
     );
 
-    let mut guest = Guest::boot(&image, directory.path());
+    let directory = tempfile::tempdir().unwrap();
+    let mut guest = Guest::boot(image, directory.path(), &Way::Port, "");
     let FromAgent::Ready { stages, .. } = guest.hear() else {
         panic!("the first word is ready")
     };
@@ -190,7 +250,7 @@ fn a_fresh_image_boots_says_ready_obeys_its_host_and_powers_off() {
 
     // A host that comes back asks again; nonsense before it does no harm.
     guest.agent = BufReader::new({
-        let _ = guest.agent.get_ref().shutdown(std::net::Shutdown::Both);
+        let _ = guest.agent.get_ref().shutdown(Shutdown::Both);
         connect(&directory.path().join("agent"))
     });
     guest
@@ -212,6 +272,42 @@ fn a_fresh_image_boots_says_ready_obeys_its_host_and_powers_off() {
 
     guest.say(&ToAgent::PowerOff);
     assert!(matches!(guest.hear(), FromAgent::Ack { what } if what == "power_off"));
-    let ended = guest.qemu.wait().unwrap();
-    assert!(ended.success(), "{ended}");
+    guest.ends();
+}
+
+/// What Firecracker's guests have and have not, without Firecracker: a socket to the host and no
+/// port, and a machine that power-off would only halt.
+#[test]
+fn without_a_port_the_agent_calls_its_host_over_a_socket_and_calls_again_when_it_was_gone() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("v.sock_1024");
+    let listener = UnixListener::bind(&path).unwrap();
+    let way = Way::Socket(&listener);
+    let mut guest = Guest::boot(image(), directory.path(), &way, "acpi=off");
+    assert!(matches!(guest.hear(), FromAgent::Ready { .. }));
+
+    guest.say(&ToAgent::Hello { protocol: PROTOCOL });
+    assert!(matches!(guest.hear(), FromAgent::Ready { .. }));
+    guest.type_and_expect("echo $((6*7))@$(hostname)\n", "42@web");
+    guest.say(&ToAgent::Resize {
+        rows: 50,
+        columns: 132,
+    });
+    assert!(matches!(guest.hear(), FromAgent::Ack { what } if what == "resize"));
+    guest.type_and_expect("stty size\n", "50 132");
+
+    // The host's end goes with its socket, in the middle of a line; another takes its place.
+    guest
+        .agent
+        .get_mut()
+        .write_all(b"{\"say\":\"power")
+        .unwrap();
+    drop(listener);
+    std::fs::remove_file(&path).unwrap();
+    let _ = guest.agent.get_ref().shutdown(Shutdown::Both);
+    let listener = UnixListener::bind(&path).unwrap();
+    guest.agent = BufReader::new(called(&listener));
+    assert!(matches!(guest.hear(), FromAgent::Ready { .. }));
+    guest.say(&ToAgent::PowerOff);
+    guest.ends();
 }
