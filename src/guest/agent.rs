@@ -14,7 +14,7 @@ pub const PROTOCOL: u32 = 1;
 /// The name of the virtio-serial port, as QEMU and `/dev/virtio-ports` have it.
 pub const PORT_NAME: &str = "org.smolvm.agent.0";
 
-/// The port of the host (CID 2) that the agent calls on a virtio socket.
+/// The port of the host that the agent calls where there is a vsock device, its other way to us.
 pub const VSOCK_PORT: u32 = 1024;
 
 /// What the agent says.
