@@ -88,6 +88,7 @@ impl Guest {
                  smolvm.ip=10.0.2.15/24 smolvm.gw=10.0.2.2 smolvm.dns=10.0.2.3 {clocks} {arguments}"
             ))
             .args(["-chardev", &chardev("con"), "-serial", "chardev:con"])
+            .args(["-chardev", &chardev("monitor"), "-mon", "monitor"])
             .args(["-netdev", "user,id=net", "-device"])
             .arg(device("virtio-net", "netdev=net"))
             .stdin(Stdio::null());
@@ -163,6 +164,10 @@ impl Guest {
         while self.output.try_recv().is_ok() {}
         self.seen.clear();
         self.console.write_all(line.as_bytes()).unwrap();
+        self.expect(answer);
+    }
+
+    fn expect(&mut self, answer: &str) {
         while !self.seen.contains(answer) {
             let bytes = self.output.recv_timeout(PATIENCE);
             let bytes = bytes.unwrap_or_else(|_| panic!("no {answer:?} in {:?}", self.seen));
@@ -330,5 +335,22 @@ fn devices_that_acpi_lists_on_the_memory_bus_are_found_and_used() {
         "complaints:0",
     );
     guest.say(&ToAgent::PowerOff);
+    guest.ends();
+}
+
+/// How Firecracker asks a guest on x86 to stop.
+#[test]
+fn ctrl_alt_del_ends_programs_before_it_ends_the_guest() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut guest = Guest::boot(image(), directory.path(), &Machine::Port, "");
+    assert!(matches!(guest.hear(), FromAgent::Ready { .. }));
+    // Its word goes to the kernel's log: the terminal is hung up on at some time meanwhile, which
+    // would end it too.
+    let program = "sh -c 'trap \"\" HUP; trap \"echo \\<2\\>good\"bye\" >/dev/kmsg; exit\" TERM; \
+                   echo set$((1+1)); sleep 99 & wait' &\n";
+    guest.type_and_expect(program, "set2");
+    let mut monitor = connect(&directory.path().join("monitor"));
+    monitor.write_all(b"sendkey ctrl-alt-delete\n").unwrap();
+    guest.expect("goodbye");
     guest.ends();
 }
