@@ -72,11 +72,7 @@ fn the_start_stop_key_means_what_the_phase_admits() {
     assert_eq!(operations(&press(&mut state, "s")), [start]);
     select(&mut state, "queue");
     assert_eq!(operations(&press(&mut state, "s")), []);
-    assert!(
-        told(&state).contains("stopping already"),
-        "{}",
-        told(&state)
-    );
+    assert!(told(&state).contains("it is stopping"), "{}", told(&state));
 }
 
 #[test]

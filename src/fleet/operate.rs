@@ -344,13 +344,8 @@ fn ended(vm: &Vm, exit: &Exit) -> Failure {
 
 /// What the phase says of the operation, with the VM's name.
 fn admit(vm: &Vm, operation: Operation) -> Result<Admission, Failure> {
-    vm.phase.admit(operation).map_err(|refusal| {
-        let mut failure = Failure::from(refusal);
-        failure
-            .message
-            .insert_str(0, &format!("VM `{}`: ", vm.name));
-        failure
-    })
+    let admitted = vm.phase.admit(operation);
+    admitted.map_err(|refusal| refusal.of(&vm.name))
 }
 
 fn not_running(vm: &Vm) -> Failure {

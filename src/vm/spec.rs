@@ -276,7 +276,7 @@ pub enum SpecError {
     #[error("the spec's id `{0}` is not 8 hexadecimal digits")]
     Id(String),
     /// No TOML, or not a spec.
-    #[error("the spec cannot be read: {0}")]
+    #[error("could not read the spec: {0}")]
     Syntax(String),
 }
 
