@@ -14,12 +14,8 @@ pub(super) fn render(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &T
     let Some(row) = state.selected_row() else {
         return;
     };
-    let lines = page(row, area.width.saturating_sub(2), theme);
-    let inner = Rect {
-        x: area.x + 1,
-        width: area.width.saturating_sub(2),
-        ..area
-    };
+    let inner = text::inset(area);
+    let lines = page(row, inner.width, theme);
     text::lines(frame.buffer_mut(), inner, &lines, state.scroll.page);
 }
 
