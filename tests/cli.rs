@@ -460,3 +460,60 @@ fn the_generated_files_and_tables_are_there() {
         json!({ "images": [] })
     );
 }
+
+#[test]
+fn every_failure_is_one_object_with_a_code_and_a_way_out() {
+    let bed = Bed::new();
+    assert_eq!(bed.create("web").code, 0);
+    for (line, command, code) in [
+        ("info nope", "info", 1),
+        ("boots nope", "boots", 1),
+        ("logs web --boot 7", "logs", 1),
+        ("logs web -f", "logs", 2),
+        ("console web", "console", 2),
+        ("screen web", "screen", 1),
+        ("send web x", "send", 1),
+        ("expect web (", "expect", 2),
+        ("expect web x", "expect", 1),
+        ("pause web", "pause", 1),
+        ("resume web", "resume", 1),
+        ("create web --kernel /nowhere", "create", 1),
+        ("create a --cpus 0", "create", 1),
+        ("create a --memory 1", "create", 1),
+        ("image rm nope", "image rm", 1),
+        ("image rm", "image rm", 2),
+        ("image import a --kernel /nowhere", "image import", 1),
+        ("image import a --kernel /etc/passwd", "image import", 1),
+        ("nonsense ls web", "", 2),
+        ("--backend nope ls", "ls", 2),
+    ] {
+        let words: Vec<&str> = ["--json"].into_iter().chain(line.split(' ')).collect();
+        let run = bed.run(&words);
+        let answer: Value =
+            serde_json::from_str(&run.out).unwrap_or_else(|e| panic!("{line}: {e}"));
+        assert_eq!(
+            (run.code, &answer["exit_code"]),
+            (code, &json!(code)),
+            "{line}"
+        );
+        assert_eq!(answer["ok"], false, "{line}");
+        assert_eq!(answer["command"], command, "{line}");
+        let error = &answer["error"];
+        assert!(error["code"].is_string(), "{line}: {error:#}");
+        assert!(error["recovery"].is_string(), "{line}: {error:#}");
+        assert_eq!(run.err, "", "{line}");
+    }
+}
+
+#[test]
+fn images_that_could_not_be_listed_are_not_told_as_none() {
+    let bed = Bed::new();
+    fs::create_dir(bed.data()).unwrap();
+    fs::write(bed.data().join("images"), "no directory").unwrap();
+    for command in ["image ls", "create web"] {
+        let words: Vec<&str> = command.split(' ').collect();
+        let run = bed.run(&words);
+        assert_eq!(run.code, 1, "{run:?}");
+        assert!(run.err.contains("could not list"), "{run:?}");
+    }
+}

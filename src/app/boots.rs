@@ -60,6 +60,30 @@ pub fn past<'a>(all: &'a [BootRecord], boot: &BootRecord) -> Vec<&'a BootRecord>
         .collect()
 }
 
+/// What the width of a boot under way stands for, in µs: at least as long as usual, else a round
+/// figure. A bar that was drawn keeps its place while time passes and phases come.
+pub fn scale(elapsed_us: u64, past: &[&BootRecord]) -> u64 {
+    let ready = past
+        .iter()
+        .filter_map(|boot| boot.phases.get(BootPhase::Ready));
+    if let Some(usual) = median(ready).filter(|usual| elapsed_us <= *usual) {
+        return usual.max(1);
+    }
+    // 1, 2, 5, 10, 20, 50 … seconds.
+    let mut second = 1_000_000;
+    loop {
+        for round in [second, second * 2, second * 5] {
+            if elapsed_us <= round {
+                return round;
+            }
+        }
+        match second.checked_mul(10) {
+            Some(more) if more < u64::MAX / 10 => second = more,
+            _ => return elapsed_us,
+        }
+    }
+}
+
 /// The middle one; of an even number the mean of the two.
 pub fn median(values: impl Iterator<Item = u64>) -> Option<u64> {
     let mut values: Vec<u64> = values.collect();
@@ -83,6 +107,24 @@ mod tests {
         assert_eq!(median([3].into_iter()), Some(3));
         assert_eq!(median([9, 1, 5].into_iter()), Some(5));
         assert_eq!(median([9, 1, 5, 7].into_iter()), Some(6));
+    }
+
+    #[test]
+    fn a_boot_under_way_is_drawn_to_a_scale_that_stays() {
+        let mut boot = crate::app::fixture::boot(1, crate::vm::Phase::Running);
+        boot.phases = BootPhases::default();
+        boot.phases.stamp(BootPhase::Ready, 3_300_000);
+        for (elapsed, without_past, with_past) in [
+            (0, 1_000_000, 3_300_000),
+            (1_000_000, 1_000_000, 3_300_000),
+            (1_000_001, 2_000_000, 3_300_000),
+            (3_300_001, 5_000_000, 5_000_000),
+            (9_000_000, 10_000_000, 10_000_000),
+            (u64::MAX, u64::MAX, u64::MAX),
+        ] {
+            assert_eq!(scale(elapsed, &[]), without_past, "{elapsed}");
+            assert_eq!(scale(elapsed, &[&boot]), with_past, "{elapsed}");
+        }
     }
 
     #[test]

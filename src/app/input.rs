@@ -30,7 +30,7 @@ const FAREWELL: Duration = Duration::from_millis(100);
 ///
 /// We wait for input ourselves, because crossterm's readers spin on a terminal that hung up. When
 /// this has been dropped nothing is read any more: what is typed then is the shell's.
-pub(super) struct Input {
+pub(crate) struct Input {
     events: mpsc::Receiver<io::Result<Event>>,
     /// Dropped first of all, which ends the thread.
     stop: Option<PipeWriter>,
@@ -39,7 +39,7 @@ pub(super) struct Input {
 }
 
 impl Input {
-    pub(super) fn listen() -> io::Result<Self> {
+    pub(crate) fn listen() -> io::Result<Self> {
         let (sender, events) = mpsc::channel(WAITING);
         let (stopped, stop) = io::pipe()?;
         let (end, ended) = std::sync::mpsc::sync_channel(1);
@@ -67,7 +67,7 @@ impl Input {
     }
 
     /// The next event; `None` when there will be no more. Cancel-safe.
-    pub(super) async fn next(&mut self) -> Option<io::Result<Event>> {
+    pub(crate) async fn next(&mut self) -> Option<io::Result<Event>> {
         self.events.recv().await
     }
 

@@ -27,8 +27,9 @@ pub mod pacer;
 mod perform;
 pub mod row;
 mod run;
+pub(crate) mod signals;
 pub mod state;
-mod terminal;
+pub(crate) mod terminal;
 pub mod update;
 
 pub use keymap::{KeyRow, keys_table};

@@ -3,7 +3,6 @@
 use std::io;
 
 use crossterm::event::Event;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
@@ -15,6 +14,7 @@ use super::message::Message;
 use super::now::Now;
 use super::pacer::Pacer;
 use super::perform::{WAITING, World};
+use super::signals::{Signals, Told};
 use super::state::{Modal, Page, State};
 use super::terminal::Terminal;
 use super::update::{examine, update};
@@ -24,42 +24,6 @@ use crate::ui::{self, Theme};
 
 /// Messages that are taken in before a frame gets its turn.
 const BATCH: usize = 256;
-
-struct Signals {
-    terminate: Signal,
-    hang_up: Signal,
-    interrupt: Signal,
-    stop: Signal,
-    resize: Signal,
-}
-
-enum Told {
-    Terminate,
-    Stop,
-    Resize,
-}
-
-impl Signals {
-    fn new() -> io::Result<Self> {
-        Ok(Self {
-            terminate: signal(SignalKind::terminate())?,
-            hang_up: signal(SignalKind::hangup())?,
-            interrupt: signal(SignalKind::interrupt())?,
-            stop: signal(SignalKind::from_raw(nix::libc::SIGTSTP))?,
-            resize: signal(SignalKind::window_change())?,
-        })
-    }
-
-    async fn next(&mut self) -> Told {
-        tokio::select! {
-            _ = self.terminate.recv() => Told::Terminate,
-            _ = self.hang_up.recv() => Told::Terminate,
-            _ = self.interrupt.recv() => Told::Terminate,
-            _ = self.stop.recv() => Told::Stop,
-            _ = self.resize.recv() => Told::Resize,
-        }
-    }
-}
 
 struct App {
     state: State,
@@ -89,9 +53,8 @@ pub(super) async fn run(fleet: Fleet, options: Options) -> Result<(), Failure> {
     let mut state = State::new(fleet.config.clone(), keymap, size);
     let vms = fleet.store.list().map_err(Failure::from);
     let (outbox, mut inbox) = mpsc::channel(WAITING);
-    // Before the terminal is taken over: whoever ends us must find it given back.
     let signals = Signals::new().map_err(broken)?;
-    let terminal = Terminal::enter(fleet.config.mouse).map_err(broken)?;
+    let terminal = Terminal::enter(size, fleet.config.mouse).map_err(broken)?;
     state.selected = options.open.as_deref().and_then(|name| name.parse().ok());
     if state.selected.is_some() {
         state.page = Page::Console;
@@ -150,7 +113,7 @@ impl App {
             tokio::select! {
                 biased;
                 told = signals.next() => match told {
-                    Told::Terminate => self.take_in(Message::Terminate)?,
+                    Told::End(_) => self.take_in(Message::Terminate)?,
                     Told::Stop => self.suspend()?,
                     Told::Resize => self.measure()?,
                 },
@@ -194,6 +157,9 @@ impl App {
     }
 
     fn take_in(&mut self, message: Message) -> io::Result<()> {
+        if let Message::Resize(columns, rows) = message {
+            self.terminal.resize((columns, rows))?;
+        }
         let now = self.now();
         for effect in update(&mut self.state, now, message) {
             match effect {

@@ -1,4 +1,4 @@
-//! The terminal that the dashboard is drawn on: taken over at start, given back on every way out.
+//! The terminal that the dashboard, or a console, is drawn on: taken over at start, given back on every way out.
 
 use std::io::{self, BufWriter, Stdout, Write};
 use std::mem::ManuallyDrop;
@@ -13,9 +13,9 @@ use crossterm::terminal::{
     disable_raw_mode, enable_raw_mode,
 };
 use crossterm::{cursor, execute, queue};
-use ratatui::Frame;
 use ratatui::backend::CrosstermBackend;
-use ratatui::layout::{Position, Rect};
+use ratatui::layout::{Position, Rect, Size};
+use ratatui::{Frame, TerminalOptions, Viewport};
 
 use crate::console::guarding;
 
@@ -26,30 +26,37 @@ static TAKEN: AtomicBool = AtomicBool::new(false);
 const BUFFER: usize = 1 << 16;
 
 /// The terminal, taken over. Dropping it gives the terminal back.
-pub(super) struct Terminal {
+pub(crate) struct Terminal {
     /// Never dropped: it would show the cursor once more, and complain where nobody hears it.
     inner: ManuallyDrop<ratatui::Terminal<CrosstermBackend<BufWriter<Stdout>>>>,
+    size: (u16, u16),
     mouse: bool,
 }
 
 impl Terminal {
     /// Takes the terminal over: raw mode, alternate screen, bracketed paste, mouse if wanted.
-    pub(super) fn enter(mouse: bool) -> io::Result<Self> {
+    pub(crate) fn enter(size: (u16, u16), mouse: bool) -> io::Result<Self> {
         restore_before_panics_are_told();
         let taken = take(mouse).and_then(|()| {
             let writer = BufWriter::with_capacity(BUFFER, io::stdout());
-            ratatui::Terminal::new(CrosstermBackend::new(writer))
+            // Fixed, because ratatui would open the terminal anew at each frame to ask for its size.
+            let viewport = Viewport::Fixed(area(size));
+            ratatui::Terminal::with_options(
+                CrosstermBackend::new(writer),
+                TerminalOptions { viewport },
+            )
         });
         // Half a takeover is given back too: raw mode may be on already.
         let inner = taken.inspect_err(|_| give_back())?;
         Ok(Self {
             inner: ManuallyDrop::new(inner),
+            size,
             mouse,
         })
     }
 
     /// Draws a frame: one write, which the terminal shows as a whole.
-    pub(super) fn draw(&mut self, render: impl FnOnce(&mut Frame<'_>)) -> io::Result<()> {
+    pub(crate) fn draw(&mut self, render: impl FnOnce(&mut Frame<'_>)) -> io::Result<()> {
         queue!(self.inner.backend_mut(), BeginSynchronizedUpdate)?;
         self.inner.draw(render)?;
         queue!(self.inner.backend_mut(), EndSynchronizedUpdate)?;
@@ -57,21 +64,30 @@ impl Terminal {
     }
 
     /// Has the next frame drawn whole.
-    pub(super) fn clear(&mut self) -> io::Result<()> {
-        // Not `clear`, which asks the terminal for its cursor and waits for the answer.
-        let size = self.inner.size()?;
-        self.inner.resize(Rect::from((Position::ORIGIN, size)))
+    pub(crate) fn clear(&mut self) -> io::Result<()> {
+        // Not ratatui's `clear`, which asks the terminal for its cursor and waits for the answer.
+        self.inner.resize(area(self.size))
+    }
+
+    /// The terminal has another size now, in columns and rows.
+    pub(crate) fn resize(&mut self, size: (u16, u16)) -> io::Result<()> {
+        self.size = size;
+        self.clear()
     }
 
     /// Goes to the background as a shell expects it: the terminal is given back, the process group
     /// stops, and when it goes on the terminal is taken over again.
-    pub(super) fn suspend(&mut self) -> io::Result<()> {
+    pub(crate) fn suspend(&mut self) -> io::Result<()> {
         give_back();
         // SIGSTOP, since SIGTSTP is caught: the kernel's ctrl-z also means the whole group.
         nix::sys::signal::killpg(nix::unistd::getpgrp(), nix::sys::signal::Signal::SIGSTOP)?;
         take(self.mouse)?;
         self.clear()
     }
+}
+
+fn area((width, height): (u16, u16)) -> Rect {
+    Rect::from((Position::ORIGIN, Size { width, height }))
 }
 
 impl Drop for Terminal {

@@ -86,7 +86,7 @@ pub enum BackendError {
         after: std::time::Duration,
     },
     /// A value cannot be put on a VMM's command line.
-    #[error("cannot use {what} `{}`: {why}", value.display())]
+    #[error("could not use {what} `{}`: {why}", value.display())]
     Value {
         /// What the value is.
         what: &'static str,

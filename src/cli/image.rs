@@ -20,7 +20,7 @@ pub(super) fn run(context: &Context, command: ImageCommand) -> Outcome {
 }
 
 fn ls(images: &ImageStore) -> Outcome {
-    let listed = images.list();
+    let listed = images.list()?;
     let data: Vec<Value> = listed
         .iter()
         .map(|(reference, image)| json_of(reference, image.as_ref()))
@@ -151,7 +151,7 @@ fn rm(context: &Context, images: &ImageStore, args: &ImageRmArgs) -> Outcome {
 /// The images that `NAME`, or `NAME@` and the beginning of a digest, stands for.
 fn named(images: &ImageStore, text: &str) -> Result<Vec<ImageRef>, GuestError> {
     let (name, digest) = text.split_once('@').unwrap_or((text, ""));
-    let mut references: Vec<ImageRef> = images.list().into_iter().map(|(of, _)| of).collect();
+    let mut references: Vec<ImageRef> = images.list()?.into_iter().map(|(of, _)| of).collect();
     references.retain(|of| of.name == name && of.digest.starts_with(digest));
     if references.is_empty() {
         return Err(GuestError::Unknown(text.to_owned()));

@@ -6,8 +6,8 @@
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::Parser;
 use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser};
 
 use self::args::{Cli, Command};
 use self::context::Context;
@@ -104,21 +104,40 @@ fn usage(error: &clap::Error, arguments: &[OsString]) -> u8 {
         let _ = error.print();
         return code;
     }
-    let known = |word: &str| {
-        use clap::CommandFactory;
-        Cli::command().find_subcommand(word).is_some()
-    };
-    let mut words = options().filter_map(|word| word.to_str());
-    let command = words.find(|word| known(word)).unwrap_or("");
-    let failure = usage_failure(error, command);
+    let command = command_word(options().filter_map(|word| word.to_str()));
+    let failure = usage_failure(error, &command);
     output::finish(
-        command,
+        &command,
         true,
         Ok(Reply {
             failure: Some(failure),
             ..Reply::default()
         }),
     )
+}
+
+/// The command that a refused command line names, with its subcommand: `image rm`.
+fn command_word<'a>(mut words: impl Iterator<Item = &'a str>) -> String {
+    let program = Cli::command();
+    let takes_value = |option: &str| {
+        let mut options = program.get_arguments();
+        let found = options.find(|known| known.get_long() == option.strip_prefix("--"));
+        found.is_some_and(|known| known.get_action().takes_values())
+    };
+    let (mut at, mut named) = (&program, Vec::new());
+    while let Some(word) = words.next() {
+        if word.starts_with('-') {
+            if takes_value(word) {
+                words.next();
+            }
+        } else if let Some(found) = at.find_subcommand(word) {
+            named.push(word);
+            at = found;
+        } else {
+            break;
+        }
+    }
+    named.join(" ")
 }
 
 fn usage_failure(error: &clap::Error, command: &str) -> Failure {
@@ -136,4 +155,24 @@ fn usage_failure(error: &clap::Error, command: &str) -> Failure {
     Failure::new(Code::UsageError, message)
         .with_hint(format!("see `{help}`"))
         .with_details(details)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refused_command_line_is_answered_in_the_name_of_its_command() {
+        for (line, command) in [
+            ("image rm --json", "image rm"),
+            ("image --json", "image"),
+            ("--backend qemu --json ls extra", "ls"),
+            ("--data-dir ls --json nonsense", ""),
+            ("nonsense ls web", ""),
+            ("create --cpus x", "create"),
+            ("", ""),
+        ] {
+            assert_eq!(command_word(line.split_whitespace()), command, "{line}");
+        }
+    }
 }

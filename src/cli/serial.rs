@@ -20,12 +20,24 @@ pub(super) enum Piece {
     Ended(Option<Exit>),
 }
 
-/// A connection that is attached to the serial line.
-pub(super) struct Serial {
+/// A connection that is attached to the serial line, also when the shim behind it is another one
+/// after a while.
+pub(super) struct Serial<'a> {
+    fleet: &'a Fleet,
+    name: &'a str,
     listener: Listener,
     talker: Talker,
+    /// Where the output goes on, as an offset in the log.
+    at: u64,
+    /// The size that was told, in rows and columns.
+    size: Option<(u16, u16)>,
     exit: Option<Exit>,
+    /// How many connections were lost since there was output.
+    lost: u8,
 }
+
+/// So many connections may be lost in a row: a shim that hangs up on everybody is not asked for ever.
+const PATIENCE: u8 = 3;
 
 /// The id of the one request that waits for an answer; others are not waited for.
 const ATTACH: u64 = 1;
@@ -34,77 +46,128 @@ const OTHER: u64 = 2;
 /// The log is read in pieces of at most this many bytes.
 const CHUNK: usize = 64 * 1024;
 
-impl Serial {
+impl<'a> Serial<'a> {
     /// Attaches to a live VM.
     pub(super) async fn attach(
-        fleet: &Fleet,
-        name: &str,
+        fleet: &'a Fleet,
+        name: &'a str,
         from: ReplayFrom,
     ) -> Result<Self, Failure> {
-        let (mut listener, mut talker) = fleet.connect(name).await?.split();
-        let request = Request::Attach { from };
-        talker
-            .say(ClientFrame::Request {
-                id: ATTACH,
-                request,
-            })
-            .await?;
-        // Nothing but events can come before the answer.
-        loop {
-            match listener.next().await? {
-                Some(ServerFrame::Answer { id: ATTACH, result }) => {
-                    return match result? {
-                        Answer::Attached { .. } => Ok(Self {
-                            listener,
-                            talker,
-                            exit: None,
-                        }),
-                        other => Err(Failure::new(
-                            Code::RuntimeError,
-                            format!("the shim of `{name}` answered an attach with {other:?}"),
-                        )),
-                    };
-                }
-                Some(_) => {}
-                None => {
-                    return Err(Failure::new(
-                        Code::NotRunning,
-                        format!("VM `{name}` ended while we attached to it"),
-                    ));
-                }
-            }
-        }
+        let (listener, talker, at) = connect(fleet, name, from).await?;
+        Ok(Self {
+            fleet,
+            name,
+            listener,
+            talker,
+            at,
+            size: None,
+            exit: None,
+            lost: 0,
+        })
     }
 
     /// What comes next; cancel-safe.
     pub(super) async fn next(&mut self) -> Result<Piece, Failure> {
         loop {
-            match self.listener.next().await? {
-                Some(ServerFrame::Output { bytes, .. }) => {
+            match self.listener.next().await {
+                Ok(Some(ServerFrame::Output { offset, bytes, .. })) => {
+                    self.at = offset + bytes.len() as u64;
+                    self.lost = 0;
                     return Ok(Piece::Output(bytes));
                 }
-                Some(ServerFrame::Live { .. }) => return Ok(Piece::Live),
-                Some(ServerFrame::Gap { missing, .. }) => return Ok(Piece::Gap(missing)),
+                Ok(Some(ServerFrame::Live { .. })) => return Ok(Piece::Live),
+                Ok(Some(ServerFrame::Gap { missing, .. })) => return Ok(Piece::Gap(missing)),
                 // Not the end yet: a restart goes on under the same shim, which hangs up at the end.
-                Some(ServerFrame::Event(Event::Phase { exit, .. })) => self.exit = exit,
-                Some(_) => {}
-                None => return Ok(Piece::Ended(self.exit.take())),
+                Ok(Some(ServerFrame::Event(Event::Phase { exit, .. }))) => self.exit = exit,
+                Ok(Some(_)) => {}
+                // Without a farewell it was the shim that died, and its VM may live on.
+                Ok(None) | Err(_) if self.may_go_on() => self.again().await?,
+                Ok(None) => return Ok(Piece::Ended(self.exit.take())),
+                Err(error) => return Err(error.into()),
             }
+        }
+    }
+
+    fn may_go_on(&self) -> bool {
+        let vm = || self.fleet.store.find(self.name);
+        self.exit.is_none() && self.lost < PATIENCE && vm().is_ok_and(|vm| vm.phase.is_live())
+    }
+
+    /// Attaches to the shim that takes the VM over, where the output was left.
+    async fn again(&mut self) -> Result<(), Failure> {
+        let from = ReplayFrom::Offset(self.at);
+        (self.listener, self.talker, self.at) = connect(self.fleet, self.name, from).await?;
+        self.lost += 1;
+        if let Some((rows, columns)) = self.size {
+            self.talker.say(resize(rows, columns)).await?;
+        }
+        Ok(())
+    }
+
+    /// Says something that no answer is waited for.
+    async fn say(&mut self, frame: ClientFrame) -> Result<(), Failure> {
+        match self.talker.say(frame.clone()).await {
+            Err(_) if self.may_go_on() => {
+                self.again().await?;
+                Ok(self.talker.say(frame).await?)
+            }
+            said => Ok(said?),
         }
     }
 
     /// Types bytes.
     pub(super) async fn type_bytes(&mut self, bytes: Vec<u8>) -> Result<(), Failure> {
-        Ok(self.talker.say(ClientFrame::Input(bytes)).await?)
+        self.say(ClientFrame::Input(bytes)).await
     }
 
     /// Tells the size of our terminal.
     pub(super) async fn resize(&mut self, rows: u16, columns: u16) -> Result<(), Failure> {
-        let request = Request::Resize { rows, columns };
-        Ok(self
-            .talker
-            .say(ClientFrame::Request { id: OTHER, request })
-            .await?)
+        self.size = Some((rows, columns));
+        self.say(resize(rows, columns)).await
+    }
+}
+
+fn resize(rows: u16, columns: u16) -> ClientFrame {
+    ClientFrame::Request {
+        id: OTHER,
+        request: Request::Resize { rows, columns },
+    }
+}
+
+/// A connection that is attached, and where its output begins.
+async fn connect(
+    fleet: &Fleet,
+    name: &str,
+    from: ReplayFrom,
+) -> Result<(Listener, Talker, u64), Failure> {
+    let (mut listener, mut talker) = fleet.connect(name).await?.split();
+    let request = Request::Attach { from };
+    talker
+        .say(ClientFrame::Request {
+            id: ATTACH,
+            request,
+        })
+        .await?;
+    // Nothing but events can come before the answer.
+    loop {
+        match listener.next().await? {
+            Some(ServerFrame::Answer { id: ATTACH, result }) => {
+                return match result? {
+                    Answer::Attached { from, .. } => Ok((listener, talker, from)),
+                    other => Err(Failure::new(
+                        Code::RuntimeError,
+                        format!("the shim of `{name}` answered an attach with {other:?}"),
+                    )),
+                };
+            }
+            Some(_) => {}
+            None => {
+                return Err(Failure::new(
+                    Code::NotRunning,
+                    format!("VM `{name}` ended while we attached to it"),
+                ));
+            }
+        }
     }
 }
 

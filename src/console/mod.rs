@@ -4,6 +4,7 @@
 //! this room are cells, text without controls, and replies that carry no text of the guest's.
 //! The engine (`alacritty_terminal`) stays behind [`Terminal`]: no other room names its types.
 
+pub mod cells;
 mod engine;
 pub mod expect;
 pub mod keys;

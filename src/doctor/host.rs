@@ -159,6 +159,7 @@ impl Host for ThisHost {
     fn images(&self, directory: &Path) -> Vec<ImageState> {
         ImageStore::new(directory.to_owned())
             .list()
+            .unwrap_or_default()
             .into_iter()
             .map(|(reference, image)| {
                 let state = image

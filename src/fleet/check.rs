@@ -336,7 +336,7 @@ fn check_port_free(port: u16) -> Result<(), Failure> {
         ))
         .with_hint("choose another port")),
         Err(error) => Err(invalid(format!(
-            "cannot use port {port} of this host: {error}"
+            "could not use port {port} of this host: {error}"
         ))),
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use nix::fcntl::{Flock, FlockArg};
 use tokio::sync::oneshot;
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep, timeout};
 
 use super::Fleet;
 use crate::fault::{Code, Failure};
@@ -17,6 +17,9 @@ use crate::vm::{Admission, BootPhase, Exit, ExitReason, Operation, ShimLock, Vm,
 
 /// How long `list` lets new shims take for the VMs that had lost theirs.
 const ADOPTION: Duration = Duration::from_millis(300);
+/// How long a shim that was killed may keep its lock after its socket went.
+const DYING: Duration = Duration::from_millis(500);
+const LOOK_AGAIN: Duration = Duration::from_millis(5);
 /// How long a shim may take to exit once its VM has ended.
 const SHIM_EXIT: Duration = Duration::from_secs(2);
 
@@ -141,15 +144,21 @@ impl Fleet {
 
     /// A connection to the VM's shim, which is started first if it died and left its VMM behind.
     pub async fn connect(&self, name: &str) -> Result<Client, Failure> {
-        match self.connect_once(name).await {
-            // It died since we looked.
-            Err(failure) if self.lost_its_shim(name, &failure) => self.connect_once(name).await,
-            other => other,
+        let deadline = Instant::now() + DYING;
+        loop {
+            match self.connect_once(name).await {
+                // It died since we looked, or is about to: its socket goes a moment before its lock.
+                Err(failure) if self.lost_its_shim(name, &failure) && Instant::now() < deadline => {
+                    sleep(LOOK_AGAIN).await;
+                }
+                other => return other,
+            }
         }
     }
 
     fn lost_its_shim(&self, name: &str, failure: &Failure) -> bool {
-        failure.code == Code::NotRunning && self.store.find(name).is_ok_and(|vm| vm.is_orphan())
+        let lives = || self.store.find(name).is_ok_and(|vm| vm.phase.is_live());
+        failure.code == Code::NotRunning && lives()
     }
 
     async fn connect_once(&self, name: &str) -> Result<Client, Failure> {
@@ -335,13 +344,8 @@ fn ended(vm: &Vm, exit: &Exit) -> Failure {
 
 /// What the phase says of the operation, with the VM's name.
 fn admit(vm: &Vm, operation: Operation) -> Result<Admission, Failure> {
-    vm.phase.admit(operation).map_err(|refusal| {
-        let mut failure = Failure::from(refusal);
-        failure
-            .message
-            .insert_str(0, &format!("VM `{}`: ", vm.name));
-        failure
-    })
+    let admitted = vm.phase.admit(operation);
+    admitted.map_err(|refusal| refusal.of(&vm.name))
 }
 
 fn not_running(vm: &Vm) -> Failure {

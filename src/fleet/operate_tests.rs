@@ -58,11 +58,9 @@ fn what_the_phase_refuses_is_refused_before_anything_is_tried() {
     let _lock = live(&fleet, &name, Phase::Starting);
     assert_eq!(refused(Operation::Start, false).code, Code::Busy);
     assert_eq!(refused(Operation::Restart, false).code, Code::Busy);
-    assert!(
-        refused(Operation::Remove, false)
-            .message
-            .contains("--force")
-    );
+    let failure = refused(Operation::Remove, false);
+    assert_eq!(failure.message, "could not remove VM `web`: it is starting");
+    assert!(failure.hint.is_some_and(|hint| hint.contains("--force")));
     assert!(fleet.store.find("web").is_ok());
 }
 

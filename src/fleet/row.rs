@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::{Fleet, host};
 use crate::fault::Failure;
+use crate::shim::server;
 use crate::vm::{Accel, BackendKind, BootPhase, BootRecord, BootResult, Exit, Phase, Vm, VmSpec};
 
 /// One row of `ls --json`. What is not known or does not apply is `null`, never a guess.
@@ -68,7 +69,8 @@ pub struct VmDetails {
     pub row: VmRow,
     /// Why that accelerator was taken, as a clause.
     pub accel_reason: Option<String>,
-    /// The VMM's command line as it was last run; empty before the first start.
+    /// The VMM's command line as it was last run; before the first start, as it would be now, and
+    /// empty where that is not known.
     pub argv: Vec<String>,
     /// Its files.
     pub paths: Paths,
@@ -122,7 +124,12 @@ pub fn details(fleet: &Fleet, vm: &Vm) -> Result<VmDetails, Failure> {
     Ok(VmDetails {
         row: row(vm),
         accel_reason: vm.state.accel_reason.clone(),
-        argv: vm.state.argv.clone(),
+        argv: match (&vm.spec, vm.state.argv.is_empty()) {
+            (Some(spec), true) => {
+                server::command_line(&fleet.store, &vm.name, spec).unwrap_or_default()
+            }
+            _ => vm.state.argv.clone(),
+        },
         paths: Paths {
             dir: paths.dir,
             spec: paths.spec,

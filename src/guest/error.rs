@@ -71,7 +71,7 @@ pub enum GuestError {
         hint: String,
     },
     /// A file is no kernel that we can use.
-    #[error("cannot use `{}` as a kernel", path.display())]
+    #[error("could not use `{}` as a kernel", path.display())]
     Kernel {
         /// The file.
         path: PathBuf,
@@ -80,7 +80,7 @@ pub enum GuestError {
         source: KernelError,
     },
     /// A file is no program that can run in the guest.
-    #[error("cannot use `{}` as {role} of the guest", path.display())]
+    #[error("could not use `{}` as {role} of the guest", path.display())]
     Executable {
         /// The file.
         path: PathBuf,
@@ -93,7 +93,7 @@ pub enum GuestError {
         hint: String,
     },
     /// The modules do not fit the kernel.
-    #[error("cannot use the modules in `{}`: {why}", path.display())]
+    #[error("could not use the modules in `{}`: {why}", path.display())]
     Modules {
         /// The directory.
         path: PathBuf,
@@ -182,9 +182,13 @@ impl Fault for GuestError {
                         path.display()
                     ))
                 }
+                io::ErrorKind::NotFound => Some("name a file that exists".to_owned()),
                 _ => None,
             },
-            Self::Kernel { .. } => None,
+            Self::Kernel { .. } => Some(
+                "give an ELF `vmlinux`, a `bzImage` (often named `vmlinuz`), or arm64's `Image`"
+                    .to_owned(),
+            ),
         }
     }
 }

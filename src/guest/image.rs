@@ -67,6 +67,9 @@ pub struct ImportSources {
     pub arch: Option<Arch>,
 }
 
+/// An image of a list: which, and itself or why it is none.
+pub type Listed = (ImageRef, Result<Image, GuestError>);
+
 /// The directory of images.
 #[derive(Clone, Debug)]
 pub struct ImageStore {
@@ -89,7 +92,7 @@ impl ImageStore {
     /// An older image does not stand in for a damaged one.
     pub fn latest(&self, name: &str) -> Result<Image, GuestError> {
         check_name(name)?;
-        match self.of_name(name).into_iter().next() {
+        match self.of_name(name)?.into_iter().next() {
             Some((_, image)) => image,
             None => Err(GuestError::Unknown(name.to_owned())),
         }
@@ -99,7 +102,7 @@ impl ImageStore {
     pub fn pinned(&self, reference: &ImageRef) -> Result<Image, GuestError> {
         check_name(&reference.name)?;
         if !is_digest(&reference.digest) || !self.place(reference).is_dir() {
-            return Err(if self.of_name(&reference.name).is_empty() {
+            return Err(if self.of_name(&reference.name)?.is_empty() {
                 GuestError::Unknown(reference.name.clone())
             } else {
                 GuestError::UnknownDigest(reference.clone())
@@ -109,11 +112,16 @@ impl ImageStore {
     }
 
     /// All images, newest first within a name; a damaged one is told apart with its reason.
-    pub fn list(&self) -> Vec<(ImageRef, Result<Image, GuestError>)> {
-        let mut names = entries(&self.root);
-        names.retain(|name| check_name(name).is_ok());
+    pub fn list(&self) -> Result<Vec<Listed>, GuestError> {
+        let mut names = entries(&self.root)?;
+        // Not every file is a directory of images.
+        names.retain(|name| check_name(name).is_ok() && self.root.join(name).is_dir());
         names.sort();
-        names.iter().flat_map(|name| self.of_name(name)).collect()
+        let mut listed = Vec::new();
+        for name in names {
+            listed.extend(self.of_name(&name)?);
+        }
+        Ok(listed)
     }
 
     /// Makes an image; `progress` is told each step in one line.
@@ -199,8 +207,8 @@ impl ImageStore {
 
     /// The images of a name, newest first; one that does not tell when it was made counts as made
     /// when its directory changed last.
-    fn of_name(&self, name: &str) -> Vec<(ImageRef, Result<Image, GuestError>)> {
-        let mut images: Vec<_> = entries(&self.root.join(name))
+    fn of_name(&self, name: &str) -> Result<Vec<Listed>, GuestError> {
+        let mut images: Vec<_> = entries(&self.root.join(name))?
             .into_iter()
             .filter(|digest| is_digest(digest))
             .map(|digest| {
@@ -216,13 +224,14 @@ impl ImageStore {
             })
             .collect();
         images.sort_by(|(a, one), (b, other)| b.cmp(a).then_with(|| one.digest.cmp(&other.digest)));
-        images
+        let opened = images
             .into_iter()
             .map(|(_, reference)| {
                 let image = self.open(&reference);
                 (reference, image)
             })
-            .collect()
+            .collect();
+        Ok(opened)
     }
 
     fn changed_at(&self, reference: &ImageRef) -> jiff::Timestamp {
@@ -299,16 +308,16 @@ impl ImageStore {
     }
 }
 
-/// The names in a directory; none where it cannot be read.
-fn entries(directory: &Path) -> Vec<String> {
-    fs::read_dir(directory)
-        .map(|entries| {
-            entries
-                .flatten()
-                .filter_map(|entry| entry.file_name().into_string().ok())
-                .collect()
-        })
-        .unwrap_or_default()
+/// The names in a directory; none where there is no such directory.
+fn entries(directory: &Path) -> Result<Vec<String>, GuestError> {
+    match fs::read_dir(directory) {
+        Ok(entries) => Ok(entries
+            .flatten()
+            .filter_map(|entry| entry.file_name().into_string().ok())
+            .collect()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(GuestError::io("list", directory)(error)),
+    }
 }
 
 /// The rule of a VM's name holds for images too: both become directories.

@@ -57,7 +57,7 @@ impl Bench {
 
     /// What is left in the directory of images, the lock apart.
     fn left(&self) -> Vec<String> {
-        let mut left = entries(self.store.root());
+        let mut left = entries(self.store.root()).unwrap();
         left.retain(|name| name != ".lock");
         left
     }
@@ -87,7 +87,7 @@ fn an_image_is_made_found_and_read_back_whole() {
     assert_eq!(built.kernel_release.as_deref(), Some("6.1.0-test"));
     assert!(built.vmlinuz.is_file() && built.vmlinux.is_some());
     assert_eq!(bench.left(), ["web-1"]);
-    let listed = bench.store.list();
+    let listed = bench.store.list().unwrap();
     assert_eq!(listed.len(), 1);
     assert_eq!(listed[0].1.as_ref().unwrap(), &built);
 }
@@ -128,7 +128,7 @@ fn the_same_content_is_the_same_image_and_becomes_the_newest_again() {
     assert_eq!(again.reference, first.reference);
     assert_eq!(inode(&again), inode(&first), "the files stayed");
     assert_eq!(bench.store.latest("web-1").unwrap(), again);
-    assert_eq!(bench.store.list().len(), 2);
+    assert_eq!(bench.store.list().unwrap().len(), 2);
 }
 
 #[test]
@@ -144,7 +144,7 @@ fn a_damaged_image_says_what_is_wrong_and_how_to_make_it_again_and_building_mend
         "{error}"
     );
     assert!(error.hint().unwrap().contains("image build --name web-1"));
-    assert!(bench.store.list()[0].1.is_err());
+    assert!(bench.store.list().unwrap()[0].1.is_err());
     assert_eq!(bench.build().unwrap().reference, image.reference);
 
     fs::remove_file(&image.vmlinuz).unwrap();
@@ -302,7 +302,7 @@ fn what_a_killed_build_left_is_removed_by_the_next() {
     let bench = Bench::new();
     let leftover = bench.store.root().join(".staging-dead/work");
     fs::create_dir_all(&leftover).unwrap();
-    assert!(bench.store.list().is_empty());
+    assert!(bench.store.list().unwrap().is_empty());
     bench.build().unwrap();
     assert_eq!(bench.left(), ["web-1"]);
 }
@@ -417,4 +417,20 @@ fn nobody_else_reads_an_image_and_its_owner_does_not_change_it() {
     assert_eq!(mode(&image.dir), 0o700);
     assert_eq!(mode(&image.vmlinuz), 0o400);
     assert_eq!(mode(bench.store.root()), 0o700);
+}
+
+#[test]
+fn images_that_cannot_be_listed_are_not_told_as_none() {
+    let place = tempfile::tempdir().unwrap();
+    let root = place.path().join("images");
+    let store = ImageStore::new(root.clone());
+    assert!(store.list().unwrap().is_empty(), "not made yet");
+    fs::write(&root, "no directory").unwrap();
+    for error in [
+        store.list().map(drop).unwrap_err(),
+        store.latest("tiny").map(drop).unwrap_err(),
+    ] {
+        let failure = crate::fault::Failure::from(error);
+        assert!(failure.message.contains("could not list"), "{failure}");
+    }
 }

@@ -26,7 +26,7 @@ mod staging;
 
 pub use elf::ElfError;
 pub use error::GuestError;
-pub use image::{BuildOptions, Image, ImageStore, ImportSources};
+pub use image::{BuildOptions, Image, ImageStore, ImportSources, Listed};
 pub use kernel::{KernelError, kernel_arch};
 
 /// The name of the image that `image build` makes and `create` boots when none is named.

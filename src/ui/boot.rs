@@ -31,11 +31,7 @@ pub(super) fn render(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &T
     let Some(row) = state.selected_row().filter(|_| area.width > 2) else {
         return;
     };
-    let inner = Rect {
-        x: area.x + 1,
-        width: area.width - 2,
-        ..area
-    };
+    let inner = text::inset(area);
     let lines = page(row, state, inner.width, theme);
     text::lines(frame.buffer_mut(), inner, &lines, state.scroll.page);
 }
@@ -54,7 +50,10 @@ fn page(row: &Row, state: &State, width: u16, theme: &Theme) -> Vec<Line<'static
         .filter(|_| row.is_booting())
         .and_then(|elapsed| u64::try_from(elapsed.as_micros()).ok());
     let last = steps.last().map_or(0, |step| step.at_us);
-    let total = elapsed.unwrap_or(0).max(last).max(1);
+    let total = match elapsed {
+        Some(elapsed) => boots::scale(elapsed.max(last), &past),
+        None => last.max(1),
+    };
     steps.retain(|step| step.phase != BootPhase::Spawned);
     let bars = usize::from(width).saturating_sub(LABEL + FIGURES);
     for step in &steps {

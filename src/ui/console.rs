@@ -3,7 +3,7 @@
 use ratatui::Frame;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use ratatui::style::{Color as TerminalColor, Modifier, Style};
+use ratatui::style::Style;
 use ratatui::text::Line;
 use unicode_width::UnicodeWidthStr;
 
@@ -11,7 +11,7 @@ use super::text::{self, clean, put, wrapped};
 use super::{Role, Theme};
 use crate::app::action::{Action, Context};
 use crate::app::state::{Focus, Link, State};
-use crate::console::{Attributes, Cell, Color};
+use crate::console::cells;
 
 /// Draws the page.
 pub(super) fn render(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme) {
@@ -20,7 +20,7 @@ pub(super) fn render(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &T
     };
     let console = &state.console;
     let buffer = frame.buffer_mut();
-    cells(buffer, area, state, theme);
+    cells::draw(&console.screen, buffer, area, theme.has_color());
     let key = |action| state.keymap.shown(Context::Dashboard, action);
     let is_blank = console
         .screen
@@ -123,69 +123,4 @@ fn corner(buffer: &mut Buffer, area: Rect, y: u16, text: &str, style: Style) {
         .unwrap_or(u16::MAX)
         .min(area.width);
     put(buffer, area.right() - width, y, width, text, style);
-}
-
-fn cells(buffer: &mut Buffer, area: Rect, state: &State, theme: &Theme) {
-    let in_color = theme.has_color();
-    for (y, row) in (area.top()..area.bottom()).zip(&state.console.screen.rows) {
-        for (x, cell) in (area.left()..area.right()).zip(row) {
-            // The cell after a wide one has no text.
-            if cell.text.is_empty() {
-                continue;
-            }
-            let wide = u16::try_from(cell.text.width()).unwrap_or(1);
-            if x + wide > area.right() {
-                continue;
-            }
-            if let Some(place) = buffer.cell_mut((x, y)) {
-                let style = style(cell, in_color);
-                if cell.text != " " {
-                    place.set_symbol(&cell.text);
-                }
-                place.set_style(style);
-            }
-        }
-    }
-}
-
-fn style(cell: &Cell, in_color: bool) -> Style {
-    let mut style = Style::new();
-    if in_color {
-        style = style.fg(color(cell.foreground)).bg(color(cell.background));
-    }
-    let Attributes {
-        bold,
-        dim,
-        italic,
-        underline,
-        inverse,
-        hidden,
-        strike,
-        blink,
-    } = cell.attributes;
-    let attributes = [
-        (bold, Modifier::BOLD),
-        (dim, Modifier::DIM),
-        (italic, Modifier::ITALIC),
-        (underline, Modifier::UNDERLINED),
-        (inverse, Modifier::REVERSED),
-        (hidden, Modifier::HIDDEN),
-        (strike, Modifier::CROSSED_OUT),
-        (blink, Modifier::SLOW_BLINK),
-    ];
-    for (is_set, modifier) in attributes {
-        if is_set {
-            style = style.add_modifier(modifier);
-        }
-    }
-    style
-}
-
-/// The guest's colour; the terminal's own palette keeps the first sixteen.
-fn color(color: Color) -> TerminalColor {
-    match color {
-        Color::Default => TerminalColor::Reset,
-        Color::Indexed(index) => TerminalColor::Indexed(index),
-        Color::Rgb(red, green, blue) => TerminalColor::Rgb(red, green, blue),
-    }
 }

@@ -22,11 +22,7 @@ pub(super) fn render(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &T
     let Some(row) = state.selected_row().filter(|_| area.width > 2) else {
         return;
     };
-    let inner = Rect {
-        x: area.x + 1,
-        width: area.width - 2,
-        ..area
-    };
+    let inner = text::inset(area);
     if inner.width >= WIDE && inner.height >= 12 && row.vm.phase.is_live() {
         let left = inner.width / 2;
         let facts_area = Rect {

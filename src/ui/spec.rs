@@ -14,12 +14,8 @@ pub(super) fn render(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &T
     let Some(row) = state.selected_row() else {
         return;
     };
-    let lines = page(row, area.width.saturating_sub(2), theme);
-    let inner = Rect {
-        x: area.x + 1,
-        width: area.width.saturating_sub(2),
-        ..area
-    };
+    let inner = text::inset(area);
+    let lines = page(row, inner.width, theme);
     text::lines(frame.buffer_mut(), inner, &lines, state.scroll.page);
 }
 
@@ -42,8 +38,9 @@ fn page(row: &Row, width: u16, theme: &Theme) -> Vec<Line<'static>> {
     lines.push(Line::styled("Command line", title));
     let argv = &row.vm.state.argv;
     if argv.is_empty() {
-        let why = "known once the VM was started";
-        lines.push(Line::styled(why, theme.style(Role::Muted)));
+        let name = &row.vm.name;
+        let why = format!("not started yet; `smolvm-tui info {name}` tells what it would be");
+        lines.extend(wrapped(&why, width, 0, theme.style(Role::Muted)));
     } else {
         lines.extend(wrapped(&command(argv), width, 0, plain));
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
+use ratatui::layout::{Margin, Rect};
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
@@ -12,6 +12,11 @@ use crate::console::sanitize_line;
 
 /// What stands where a figure could not be read.
 pub(super) const ABSENT: &str = "–";
+
+/// A page's area without its first and last column.
+pub(super) fn inset(area: Rect) -> Rect {
+    area.inner(Margin::new(1, 0))
+}
 
 /// Foreign text as one harmless line.
 pub(super) fn clean(text: &str) -> String {

@@ -9,14 +9,13 @@ pub mod process;
 mod spec;
 mod state;
 mod store;
+mod words;
 
 pub use boot::{BootPhase, BootPhases, BootRecord, BootResult, Versions};
 pub use name::{NameError, VmName};
 pub use phase::{Admission, Operation, Phase, Refusal};
 pub use process::ProcessId;
-pub use spec::{
-    Accel, Arch, BackendKind, CpuModel, DiskMode, ImageRef, NetworkMode, PortForward, SPEC_VERSION,
-    SpecError, VmSpec, is_id,
-};
+pub use spec::{ImageRef, PortForward, SPEC_VERSION, SpecError, VmSpec, is_id};
 pub use state::{Exit, ExitReason, STATE_VERSION, VmState};
 pub use store::{Problem, Registration, ShimLock, Store, StoreError, Vm, VmPaths};
+pub use words::{Accel, Arch, BackendKind, CpuModel, DiskMode, NetworkMode};

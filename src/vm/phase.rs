@@ -4,7 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::fault::{Code, Fault};
+use super::VmName;
+use crate::fault::{Code, Failure, Fault};
 
 /// Where a VM is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -63,11 +64,11 @@ impl Phase {
     pub fn admit(self, operation: Operation) -> Result<Admission, Refusal> {
         use Operation as O;
         use Phase as P;
-        let refuse = |reason| {
+        let refuse = |way_out| {
             Err(Refusal {
                 operation,
                 phase: self,
-                reason,
+                way_out,
             })
         };
         match (operation, self) {
@@ -80,14 +81,14 @@ impl Phase {
             (O::Start | O::Resume, P::Running)
             | (O::Stop | O::Kill, P::Created | P::Stopped | P::Crashed)
             | (O::Pause, P::Paused) => Ok(Admission::Done),
-            (O::Start, P::Starting) => refuse("it is starting already"),
-            (O::Start, P::Paused) => refuse("it is paused: resume it"),
-            (O::Start, P::Stopping) => refuse("it is stopping: wait for it to end"),
-            (O::Stop, P::Stopping) => refuse("it is stopping already: kill it if it hangs"),
-            (O::Restart, P::Starting | P::Stopping) => refuse("another operation is under way"),
+            (O::Start, P::Starting) => refuse("wait until it is ready with `--wait`"),
+            (O::Start, P::Paused) => refuse("resume it"),
+            (O::Start, P::Stopping) => refuse("wait for it to end"),
+            (O::Stop, P::Stopping) => refuse("wait for it to end, or kill it if it hangs"),
+            (O::Restart, P::Starting | P::Stopping) => refuse("wait until that is done"),
             (O::Pause, _) => refuse("only a running VM can be paused"),
             (O::Resume, _) => refuse("only a paused VM can be resumed"),
-            (O::Remove, _) => refuse("it is running: stop it first, or use `--force`"),
+            (O::Remove, _) => refuse("stop it first, or use `--force`"),
         }
     }
 }
@@ -155,14 +156,24 @@ pub enum Admission {
 
 /// Why an operation may not begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("cannot {} a VM that is {phase}: {reason}", operation.word())]
+#[error("could not {} a VM that is {phase}", operation.word())]
 pub struct Refusal {
     /// What was asked.
     pub operation: Operation,
     /// The phase that refuses it.
     pub phase: Phase,
-    /// Why, as a clause that also says the way out.
-    pub reason: &'static str,
+    /// What to do instead.
+    pub way_out: &'static str,
+}
+
+impl Refusal {
+    /// The same, told of that VM.
+    pub fn of(self, name: &VmName) -> Failure {
+        let mut failure = Failure::from(self);
+        let operation = self.operation.word();
+        failure.message = format!("could not {operation} VM `{name}`: it is {}", self.phase);
+        failure
+    }
 }
 
 impl Fault for Refusal {
@@ -175,6 +186,10 @@ impl Fault for Refusal {
             (_, Phase::Starting | Phase::Stopping) => Code::Busy,
             _ => Code::Refused,
         }
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(self.way_out.to_owned())
     }
 }
 

@@ -1,6 +1,17 @@
 //! The serial line: what is typed, what is printed, and who answers.
 
-use crate::support::{Bed, Session, Size};
+use std::io::Read;
+
+use nix::sys::signal::Signal;
+use portable_pty::{CommandBuilder, PtySize, native_pty_system};
+
+use crate::support::{Bed, Process, Session, Size, wait_until};
+
+fn attached(bed: &Bed) -> Session {
+    let session = Session::program(bed, Size(80, 24), &["console", "web"], &[]);
+    session.wait_for("leaves, the VM goes on");
+    session
+}
 
 #[test]
 fn expect_matches_what_came_since_the_last_send_and_lines_are_lines() {
@@ -76,4 +87,98 @@ fn an_attached_terminal_types_into_the_guest_and_leaves_it_running() {
     assert_eq!(session.exit_code(), 0);
     assert_eq!(session.leftovers(), Vec::<&str>::new());
     assert_eq!(bed.phase("web"), "running");
+}
+
+#[test]
+fn either_leave_key_and_every_signal_give_the_terminal_back_and_harm_no_vm() {
+    let bed = Bed::with_web();
+    for key in ["\x1d", "\x1b[24~"] {
+        let mut session = attached(&bed);
+        session.send(key);
+        assert_eq!(session.exit_code(), 0);
+        assert_eq!(session.leftovers(), Vec::<&str>::new(), "after {key:?}");
+    }
+    for signal in [Signal::SIGTERM, Signal::SIGHUP, Signal::SIGINT] {
+        let mut session = attached(&bed);
+        session.process().signal(signal);
+        assert_eq!(session.exit_code(), 130);
+        assert_eq!(session.leftovers(), Vec::<&str>::new(), "after {signal}");
+    }
+    assert_eq!(bed.phase("web"), "running");
+}
+
+#[test]
+fn a_console_says_how_its_vm_ended() {
+    let bed = Bed::with_web();
+    let mut session = attached(&bed);
+    bed.vmm("web").signal(Signal::SIGKILL);
+    assert_eq!(session.exit_code(), 0);
+    session.wait_for_line(&["VM `web` ended", "SIGKILL"]);
+    assert_eq!(session.leftovers(), Vec::<&str>::new());
+}
+
+#[test]
+fn a_terminal_that_hangs_up_ends_its_console_also_where_no_signal_tells() {
+    let bed = Bed::with_web();
+    let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_smolvm-tui"));
+    command.args(["console", "web"]);
+    command.env_clear();
+    for (key, value) in bed.environment() {
+        command.env(key, value);
+    }
+    // The kernel sends SIGHUP only to those whose controlling terminal it is.
+    command.set_controlling_tty(false);
+    let size = PtySize {
+        rows: 24,
+        cols: 80,
+        ..PtySize::default()
+    };
+    let pair = native_pty_system().openpty(size).unwrap();
+    let mut child = pair.slave.spawn_command(command).unwrap();
+    drop(pair.slave);
+    let mut reader = pair.master.try_clone_reader().unwrap();
+    let (mut seen, mut buffer) = (String::new(), [0; 4096]);
+    while !seen.contains("leaves, the VM goes on") {
+        let count = reader.read(&mut buffer).unwrap();
+        assert_ne!(count, 0, "it ended: {seen}");
+        seen.push_str(&String::from_utf8_lossy(&buffer[..count]));
+    }
+    drop((reader, pair.master));
+    Process(i32::try_from(child.process_id().unwrap()).unwrap()).gone();
+    // Which it notices first, that nobody types or that nobody sees, is chance.
+    let code = child.wait().unwrap().exit_code();
+    assert!([1, 130].contains(&code), "{code}");
+    assert_eq!(bed.phase("web"), "running");
+}
+
+#[test]
+fn a_console_learns_the_terminals_size_and_tells_its_shim_of_a_new_one() {
+    let bed = Bed::with_web();
+    let mut session = attached(&bed);
+    session.resize(Size(100, 30));
+    session.wait("the footer on the last line", |screen| {
+        screen
+            .rows(0, 100)
+            .nth(29)
+            .is_some_and(|row| row.contains("leaves"))
+    });
+    let ask = "stty -icanon -echo; printf '\\033[999;999H\\033[6n'; dd bs=1 count=7 2>/dev/null | od -An -c; stty sane\r";
+    session.send(ask);
+    session.wait_for_line(&["033", "[", "2", "9", ";", "1", "0"]);
+    session.send([0x1d]);
+    assert_eq!(session.exit_code(), 0);
+}
+
+#[test]
+fn a_console_goes_on_when_its_shim_is_killed() {
+    let bed = Bed::with_web();
+    let mut session = attached(&bed);
+    let shim = bed.shim("web");
+    shim.signal(Signal::SIGKILL);
+    shim.gone();
+    wait_until("a new shim", || bed.shim("web") != shim);
+    session.send("echo $((6*7)) still here\r");
+    session.wait_for("42 still here");
+    session.send([0x1d]);
+    assert_eq!(session.exit_code(), 0);
 }

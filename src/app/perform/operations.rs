@@ -84,6 +84,7 @@ pub(super) async fn offer(fleet: Fleet, outbox: Outbox) {
     let offer = blocking(move || {
         let mut images: Vec<String> = ImageStore::new(fleet.store.images_dir())
             .list()
+            .unwrap_or_default()
             .into_iter()
             .filter(|(_, image)| image.is_ok())
             .map(|(reference, _)| reference.name)

@@ -77,7 +77,7 @@ pub(super) fn operate(
     let forced = operation == Operation::Remove && force;
     match row.vm.phase.admit(operation) {
         Err(refusal) if !forced => {
-            state.journal.fail(now, &refusal.into());
+            state.journal.fail(now, &refusal.of(name));
         }
         Ok(Admission::Done) => {
             let text = format!("`{name}` is {} already", row.vm.phase);

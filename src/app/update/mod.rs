@@ -157,5 +157,4 @@ pub(super) fn examine(state: &mut State, effects: &mut Vec<Effect>) {
 }
 
 #[cfg(test)]
-#[path = "../update_tests.rs"]
 mod tests;

@@ -4,13 +4,8 @@
 //! reaches this terminal. Queries of the guest are answered by the shim alone.
 
 use std::io::{self, IsTerminal};
-use std::time::Duration;
 
-use crossterm::event::{DisableBracketedPaste, EnableBracketedPaste, Event, EventStream};
-use crossterm::execute;
-use futures_util::StreamExt;
-use ratatui::DefaultTerminal;
-use tokio::signal::unix::{SignalKind, signal};
+use crossterm::event::Event;
 use tokio::time::{Instant, sleep_until};
 
 use super::args::NameArgs;
@@ -18,16 +13,17 @@ use super::context::Context;
 use super::output::{self, Outcome, Reply};
 use super::runtime::block_on;
 use super::serial::{Piece, Serial};
-use crate::app::input;
+use crate::app;
+use crate::app::input::{self, Input};
+use crate::app::pacer::FRAME_GAP;
+use crate::app::signals::{Signals, Told};
+use crate::app::terminal as host;
 use crate::console::keys::{Key, encode, encode_paste};
-use crate::console::{Screen, Size, Terminal, guarding};
+use crate::console::{Screen, Size, Terminal};
 use crate::fault::{Code, Failure};
 use crate::shim::protocol::ReplayFrom;
 
 mod draw;
-
-/// Frames are drawn at most this often.
-const FRAME: Duration = Duration::from_millis(16);
 
 pub(super) fn run(context: &Context, args: &NameArgs) -> Outcome {
     if context.json {
@@ -60,116 +56,104 @@ enum Ending {
 async fn attach(context: &Context, name: &str) -> Result<Ending, Failure> {
     // Before the terminal is touched: an unknown VM is told in plain lines.
     let serial = Serial::attach(&context.fleet, name, ReplayFrom::Recent).await?;
-    let mut host = Host::take()?;
-    converse(
-        &mut host.terminal,
-        serial,
+    let attached = Attached {
         name,
-        &context.fleet.config.leave_keys,
-    )
-    .await
+        leave: &context.fleet.config.leave_keys,
+        in_color: app::Options::default().color,
+        serial,
+    };
+    attached.converse().await
 }
 
-/// The host's terminal in raw mode on its alternate screen; dropping it gives it back, and so does
-/// a panic (`ratatui::try_init` sets the hook).
-struct Host {
-    terminal: DefaultTerminal,
+/// This terminal and a VM's serial line.
+struct Attached<'a> {
+    name: &'a str,
+    leave: &'a [Key],
+    in_color: bool,
+    serial: Serial<'a>,
 }
 
-impl Host {
-    fn take() -> Result<Self, Failure> {
-        let terminal = ratatui::try_init().map_err(|error| failed(&error))?;
-        let restore = std::panic::take_hook();
-        std::panic::set_hook(Box::new(move |panic| {
-            // A panic in the terminal engine is caught there and costs no more than its screen.
-            if !guarding() {
-                restore(panic);
-            }
-        }));
-        let host = Self { terminal };
-        execute!(io::stdout(), EnableBracketedPaste).map_err(|error| failed(&error))?;
-        Ok(host)
-    }
-}
-
-impl Drop for Host {
-    fn drop(&mut self) {
-        let _ = execute!(io::stdout(), DisableBracketedPaste);
-        ratatui::restore();
-    }
-}
-
-fn failed(error: &io::Error) -> Failure {
-    Failure::new(
-        Code::RuntimeError,
-        format!("could not use this terminal: {error}"),
-    )
-}
-
-async fn converse(
-    host: &mut DefaultTerminal,
-    mut serial: Serial,
-    name: &str,
-    leave: &[Key],
-) -> Result<Ending, Failure> {
-    let stop = |kind| signal(kind).map_err(|error| failed(&error));
-    let mut terminated = stop(SignalKind::terminate())?;
-    let mut hung_up = stop(SignalKind::hangup())?;
-    let mut events = EventStream::new();
-    let mut guest = Terminal::new(guest_size(host)?, 0);
-    let (rows, columns) = (guest.size().rows(), guest.size().columns());
-    serial.resize(rows, columns).await?;
-    let mut screen = Screen::default();
-    let mut last_frame = Instant::now();
-    let mut stale = true;
-    loop {
-        tokio::select! {
-            piece = serial.next() => match piece? {
-                Piece::Output(bytes) => {
-                    guest.feed(&bytes);
-                    stale = true;
-                }
-                Piece::Live | Piece::Gap(_) => {}
-                Piece::Ended(exit) => {
-                    let how = exit.map_or_else(String::new, |exit| format!(": {}", exit.summary()));
-                    return Ok(Ending::VmEnded(how));
-                }
-            },
-            event = events.next() => match event {
-                Some(Ok(Event::Key(event))) => {
-                    let Some(key) = input::key(event) else { continue };
-                    if leave.contains(&key) {
-                        return Ok(Ending::Left);
+impl Attached<'_> {
+    async fn converse(mut self) -> Result<Ending, Failure> {
+        let failed = |error: io::Error| {
+            let message = format!("could not use this terminal: {error}");
+            Failure::new(Code::RuntimeError, message)
+                .with_hint("without a terminal use `send`, `expect`, `screen` and `logs`")
+        };
+        let mut signals = Signals::new().map_err(failed)?;
+        let size = crossterm::terminal::size().map_err(failed)?;
+        let mut host = host::Terminal::enter(size, false).map_err(failed)?;
+        // After the terminal, hence dropped before it: nobody reads it any more when it is given back.
+        let mut input = Input::listen().map_err(failed)?;
+        let mut guest = Terminal::new(guest_size(size), 0);
+        self.tell(guest_size(size)).await?;
+        let mut screen = Screen::default();
+        let mut last_frame = Instant::now();
+        let mut stale = true;
+        loop {
+            let resized = tokio::select! {
+                piece = self.serial.next() => match piece? {
+                    Piece::Output(bytes) => {
+                        guest.feed(&bytes);
+                        stale = true;
+                        None
                     }
-                    serial.type_bytes(encode(key, guest.modes())).await?;
+                    Piece::Live | Piece::Gap(_) => None,
+                    Piece::Ended(exit) => {
+                        let how = exit.map_or_else(String::new, |exit| format!(": {}", exit.summary()));
+                        return Ok(Ending::VmEnded(how));
+                    }
+                },
+                event = input.next() => match event {
+                    Some(Ok(Event::Key(event))) => {
+                        let Some(key) = input::key(event) else { continue };
+                        if self.leave.contains(&key) {
+                            return Ok(Ending::Left);
+                        }
+                        self.serial.type_bytes(encode(key, guest.modes())).await?;
+                        None
+                    }
+                    Some(Ok(Event::Paste(text))) => {
+                        self.serial.type_bytes(encode_paste(&text, guest.modes())).await?;
+                        None
+                    }
+                    Some(Ok(Event::Resize(columns, rows))) => Some((columns, rows)),
+                    Some(Ok(_)) => None,
+                    // Nobody looks at a terminal that is gone.
+                    Some(Err(_)) | None => return Ok(Ending::Told("the end of its terminal")),
+                },
+                told = signals.next() => match told {
+                    Told::End(signal) => return Ok(Ending::Told(signal)),
+                    Told::Stop => {
+                        host.suspend().map_err(failed)?;
+                        Some(crossterm::terminal::size().map_err(failed)?)
+                    }
+                    Told::Resize => Some(crossterm::terminal::size().map_err(failed)?),
+                },
+                () = sleep_until(last_frame + FRAME_GAP), if stale => {
+                    guest.view(0, &mut screen);
+                    host.draw(|frame| draw::render(frame, &screen, self.name, self.leave, self.in_color))
+                        .map_err(failed)?;
+                    last_frame = Instant::now();
+                    stale = false;
+                    None
                 }
-                Some(Ok(Event::Paste(text))) => {
-                    serial.type_bytes(encode_paste(&text, guest.modes())).await?;
-                }
-                Some(Ok(Event::Resize(..))) => {
-                    let size = guest_size(host)?;
-                    guest.resize(size);
-                    serial.resize(size.rows(), size.columns()).await?;
-                    stale = true;
-                }
-                Some(Ok(_)) => {}
-                Some(Err(error)) => return Err(failed(&error)),
-                None => return Ok(Ending::Told("the end of its input")),
-            },
-            () = sleep_until(last_frame + FRAME), if stale => {
-                guest.view(0, &mut screen);
-                draw::frame(host, &screen, name, leave).map_err(|error| failed(&error))?;
-                last_frame = Instant::now();
-                stale = false;
+            };
+            if let Some(size) = resized {
+                host.resize(size).map_err(failed)?;
+                guest.resize(guest_size(size));
+                self.tell(guest_size(size)).await?;
+                stale = true;
             }
-            _ = terminated.recv() => return Ok(Ending::Told("SIGTERM")),
-            _ = hung_up.recv() => return Ok(Ending::Told("SIGHUP")),
         }
     }
+
+    async fn tell(&mut self, size: Size) -> Result<(), Failure> {
+        self.serial.resize(size.rows(), size.columns()).await
+    }
 }
 
-/// The size of this terminal without the line at the bottom that says how to leave.
-fn guest_size(host: &DefaultTerminal) -> Result<Size, Failure> {
-    let size = host.size().map_err(|error| failed(&error))?;
-    Ok(Size::new(size.height.saturating_sub(1), size.width))
+/// The size of this terminal, in columns and rows, without the line that says how to leave.
+fn guest_size((columns, rows): (u16, u16)) -> Size {
+    Size::new(rows.saturating_sub(1), columns)
 }

@@ -3,6 +3,8 @@
 //! A SIGTERM ends the shim and leaves the VM running, as a kill does: the next client starts
 //! another shim, which adopts the VM. SIGHUP and SIGINT change nothing.
 
+pub use this_host::command_line;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;

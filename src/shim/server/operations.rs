@@ -164,7 +164,10 @@ impl<H: Host> Owner<H> {
         timeout_ms: Option<u64>,
     ) {
         match self.state.phase.admit(operation) {
-            Err(refusal) => return self.clients.answer(client, id, Err(refusal.into())),
+            Err(refusal) => {
+                let failure = refusal.of(&self.subject.name);
+                return self.clients.answer(client, id, Err(failure));
+            }
             Ok(Admission::Done) => return self.clients.answer(client, id, Ok(Answer::Done)),
             Ok(Admission::Go) => {}
         }

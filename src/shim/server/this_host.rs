@@ -5,10 +5,10 @@ use std::rc::Rc;
 
 use super::host::{Host, Prepared, Subject};
 use crate::backends::qemu::{self, Qemu};
-use crate::backends::{Launch, accel, kvm};
+use crate::backends::{Backend, Launch, accel, kvm};
 use crate::fault::{Code, Failure};
 use crate::guest::ImageStore;
-use crate::vm::{Arch, BackendKind, VmSpec};
+use crate::vm::{Arch, BackendKind, Store, VmName, VmSpec};
 
 /// QEMU, the images in the store, and what this host can do.
 pub(super) struct ThisHost {
@@ -31,15 +31,8 @@ impl Host for ThisHost {
     }
 
     async fn prepare(&self, subject: &Subject) -> Result<Prepared, Failure> {
-        let spec = &subject.spec;
-        if spec.backend != BackendKind::Qemu {
-            return Err(Failure::new(
-                Code::MissingDependency,
-                format!("VMs cannot be run by {} yet", spec.backend),
-            )
-            .with_hint("make the VM with `--backend qemu`"));
-        }
-        let files = Files::of(spec, &ImageStore::new(subject.store.images_dir()))?;
+        // Before the probe: what is wrong with the spec is told at once.
+        let files = files(subject)?;
         // Where no verdict is kept the probe takes up to two seconds, in which clients may ask.
         let store = subject.store.clone();
         let kvm = tokio::task::spawn_blocking(move || kvm::verdict(&store))
@@ -48,25 +41,58 @@ impl Host for ThisHost {
                 let message = format!("could not probe KVM: {error}");
                 Failure::new(Code::RuntimeError, message)
             })?;
-        let chosen = accel::choose(spec, Arch::host(), &kvm)?;
-        let program = qemu::program(spec.arch)?;
-        Ok(Prepared {
-            accel_reason: chosen.reason,
-            launch: Launch {
-                name: subject.name.clone(),
-                spec: spec.clone(),
-                program,
-                accel: chosen.accel,
-                kernel: files.kernel,
-                initrd: files.initrd,
-                rootfs: files.rootfs,
-                has_agent: files.has_agent,
-                tap: None,
-                paths: subject.paths.clone(),
-                run_dir: subject.run_dir.clone(),
-            },
-        })
+        prepared(subject, files, &kvm)
     }
+}
+
+/// The command line by which a VM would be started now, program first. Nothing is made or run, but
+/// for the probe of KVM where no verdict is kept.
+pub fn command_line(store: &Store, name: &VmName, spec: &VmSpec) -> Result<Vec<String>, Failure> {
+    let subject = Subject {
+        store: store.clone(),
+        name: name.clone(),
+        spec: spec.clone(),
+        paths: store.paths(name),
+        run_dir: store.run_dir_path(&spec.id),
+    };
+    let prepared = prepared(&subject, files(&subject)?, &kvm::verdict(store))?;
+    let words = Qemu.command_line(&prepared.launch)?;
+    let text = |word: std::ffi::OsString| word.to_string_lossy().into_owned();
+    Ok(words.into_iter().map(text).collect())
+}
+
+fn files(subject: &Subject) -> Result<Files, Failure> {
+    let spec = &subject.spec;
+    if spec.backend != BackendKind::Qemu {
+        return Err(Failure::new(
+            Code::MissingDependency,
+            format!("VMs cannot be run by {} yet", spec.backend),
+        )
+        .with_hint("make the VM with `--backend qemu`"));
+    }
+    Files::of(spec, &ImageStore::new(subject.store.images_dir()))
+}
+
+fn prepared(subject: &Subject, files: Files, kvm: &kvm::Verdict) -> Result<Prepared, Failure> {
+    let spec = &subject.spec;
+    let chosen = accel::choose(spec, Arch::host(), kvm)?;
+    let program = qemu::program(spec.arch)?;
+    Ok(Prepared {
+        accel_reason: chosen.reason,
+        launch: Launch {
+            name: subject.name.clone(),
+            spec: spec.clone(),
+            program,
+            accel: chosen.accel,
+            kernel: files.kernel,
+            initrd: files.initrd,
+            rootfs: files.rootfs,
+            has_agent: files.has_agent,
+            tap: None,
+            paths: subject.paths.clone(),
+            run_dir: subject.run_dir.clone(),
+        },
+    })
 }
 
 /// What is booted: the image's files, and the spec's own in their place.

@@ -1,0 +1,154 @@
+//! The console: who has the keys, and which connection there is.
+
+use super::{SIZE, select, sessions, told, typed};
+use crate::app::effect::{Effect, SessionKind};
+use crate::app::fixture::{console_says, fleet, key, name, press, send, vm};
+use crate::app::message::{Message, SessionEvent};
+use crate::app::state::{Focus, Link, Page};
+use crate::vm::Phase;
+
+#[test]
+fn in_the_console_every_key_is_the_guests_but_the_leave_chord() {
+    let mut state = fleet(SIZE);
+    press(&mut state, "enter");
+    assert_eq!((state.page, state.focus), (Page::Console, Focus::Console));
+    let keys = "q ctrl-c ctrl-z esc ? d K s enter tab up f1 ctrl-l 1 ctrl-a ctrl-p alt-f";
+    assert_eq!(typed(&press(&mut state, keys)).join(" "), keys);
+    assert_eq!(state.focus, Focus::Console);
+    assert!(typed(&press(&mut state, "ctrl-]")).is_empty());
+    assert_eq!(state.focus, Focus::Dashboard);
+    press(&mut state, "enter f12");
+    assert_eq!(state.focus, Focus::Dashboard);
+}
+
+#[test]
+fn the_leave_chord_twice_goes_to_the_guest_but_not_a_second_later() {
+    let mut state = fleet(SIZE);
+    press(&mut state, "enter ctrl-]");
+    let effects = send(&mut state, 2.5, key("ctrl-]"));
+    assert_eq!(typed(&effects), ["ctrl-]"]);
+    assert_eq!(state.focus, Focus::Console);
+    press(&mut state, "ctrl-]");
+    let effects = send(&mut state, 4.0, key("ctrl-]"));
+    assert!(typed(&effects).is_empty());
+    assert_eq!(state.focus, Focus::Dashboard);
+}
+
+#[test]
+fn a_key_on_the_console_asks_for_no_frame_by_itself() {
+    let mut state = fleet(SIZE);
+    press(&mut state, "enter");
+    console_says(&mut state, b"$ ");
+    state.stale = false;
+    press(&mut state, "x");
+    assert!(!state.stale);
+    press(&mut state, "ctrl-]");
+    assert!(state.stale);
+}
+
+#[test]
+fn pasted_text_goes_to_the_guest_but_is_no_sequence_of_commands() {
+    let mut state = fleet(SIZE);
+    let paste = || Message::Paste("d\ny\n".to_owned());
+    let effects = send(&mut state, 2.0, paste());
+    assert!(effects.is_empty() && state.modals.is_empty());
+    press(&mut state, "enter");
+    assert_eq!(typed(&send(&mut state, 2.0, paste())), ["d\ny\n"]);
+}
+
+#[test]
+fn a_console_is_connected_only_while_it_is_seen() {
+    let mut state = fleet(SIZE);
+    assert!(matches!(
+        sessions(&press(&mut state, "2"))[..],
+        [Some(SessionKind::Console(Some(_)))]
+    ));
+    assert_eq!(sessions(&press(&mut state, "1")), [None]);
+    press(&mut state, "2");
+    // Another VM: the last screen of one that is dead, then a console again.
+    select(&mut state, "db");
+    let dead = state.console.target.as_ref().unwrap().kind;
+    assert_eq!(dead, SessionKind::LastScreen(3));
+    // A terminal too small to draw in.
+    select(&mut state, "web");
+    assert_eq!(
+        sessions(&send(&mut state, 2.0, Message::Resize(20, 5))),
+        [None]
+    );
+}
+
+#[test]
+fn the_console_follows_the_size_of_its_pane() {
+    let mut state = fleet(SIZE);
+    press(&mut state, "2");
+    let effects = press(&mut state, "z");
+    let sizes: Vec<_> = effects
+        .iter()
+        .filter_map(|effect| match effect {
+            Effect::ResizeConsole(size) => Some((size.rows(), size.columns())),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(sizes, [(39, 120)]);
+}
+
+#[test]
+fn words_of_an_older_connection_are_of_no_interest() {
+    let mut state = fleet(SIZE);
+    press(&mut state, "2");
+    let old = state.console.session;
+    press(&mut state, "1 2");
+    send(
+        &mut state,
+        2.0,
+        Message::Session(old, SessionEvent::Ended(None)),
+    );
+    assert_eq!(state.console.link, Link::Connecting);
+}
+
+#[test]
+fn when_the_vm_under_the_console_dies_the_dashboard_has_the_keys() {
+    let mut state = fleet(SIZE);
+    press(&mut state, "enter");
+    let dead = Box::new(vm("web", Phase::Crashed));
+    let effects = send(&mut state, 3.0, Message::Vm(name("web"), Some(dead)));
+    assert_eq!(sessions(&effects), [Some(SessionKind::LastScreen(3))]);
+    assert_eq!(state.focus, Focus::Dashboard);
+    // A dead guest takes no keys.
+    press(&mut state, "enter");
+    assert_eq!(state.focus, Focus::Dashboard);
+    assert_eq!(told(&state), "`web` is crashed: `s` starts it");
+}
+
+#[test]
+fn a_new_shim_of_the_same_vm_is_connected_and_the_keys_stay_the_guests() {
+    let mut state = fleet(SIZE);
+    press(&mut state, "enter");
+    let mut adopted = vm("web", Phase::Running);
+    adopted.state.shim.as_mut().unwrap().pid = 5000;
+    let effects = send(
+        &mut state,
+        3.0,
+        Message::Vm(name("web"), Some(Box::new(adopted))),
+    );
+    assert_eq!(sessions(&effects).len(), 1);
+    assert_eq!(state.focus, Focus::Console);
+}
+
+#[test]
+fn typing_returns_from_the_past_to_the_live_screen() {
+    let mut state = fleet(SIZE);
+    press(&mut state, "enter");
+    console_says(&mut state, b"");
+    state.console.screen.scrollback = 50;
+    press(&mut state, "shift-pageup");
+    assert!(state.console.offset > 0);
+    state.console.new_lines = 7;
+    press(&mut state, "x");
+    assert_eq!((state.console.offset, state.console.new_lines), (0, 0));
+    press(
+        &mut state,
+        "shift-pageup shift-pageup shift-pageup shift-pageup",
+    );
+    assert_eq!(state.console.offset, 50);
+}
