@@ -1,19 +1,19 @@
 //! Carrying out operations: by way of the VM's shim when it lives, on the store when it does not.
 
-use std::fs::OpenOptions;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use nix::fcntl::{Flock, FlockArg};
-use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use super::Fleet;
+use crate::backends;
 use crate::fault::{Code, Failure};
 use crate::shim::client::{Client, ClientError};
-use crate::shim::protocol::{ClientFrame, Event, Request, ServerFrame};
+use crate::shim::protocol::{Answer, ClientFrame, Event, Request, ServerFrame, Status};
 use crate::shim::spawn::{self, Task};
-use crate::vm::{Admission, BootPhase, Exit, ExitReason, Operation, ShimLock, Vm, VmName, process};
+use crate::vm::{
+    Admission, BootPhase, Exit, ExitReason, Operation, Problem, ShimLock, Vm, VmName, process,
+};
 
 /// How long `list` lets new shims take for the VMs that had lost theirs.
 const ADOPTION: Duration = Duration::from_millis(300);
@@ -24,16 +24,23 @@ impl Fleet {
     /// All VMs; for orphans a shim is started that adopts them, and waited for only shortly.
     pub async fn list(&self) -> Result<Vec<Vm>, Failure> {
         let vms = self.store.list()?;
-        if !vms.iter().any(Vm::is_orphan) {
+        if !vms.iter().any(Vm::wants_care) {
             return Ok(vms);
         }
-        let adoptions = vms
-            .iter()
-            .filter(|vm| vm.is_orphan())
-            .map(|vm| spawn::spawn(&self.store, &vm.name, Task::Adopt));
         // A failed adoption leaves an orphan, which the row shows; the next command tries again.
-        let _ = timeout(ADOPTION, join_all(adoptions)).await;
+        let _ = timeout(ADOPTION, join_all(vms.iter().map(|vm| self.care(vm)))).await;
         Ok(self.store.list()?)
+    }
+
+    /// Sees to it that a live VM has a shim, and that its shim has written its state.
+    async fn care(&self, vm: &Vm) {
+        if vm.is_orphan() {
+            let _ = spawn::spawn(&self.store, &vm.name, Task::Adopt).await;
+        } else if vm.is_unwritten()
+            && let Ok(mut client) = self.dial(vm).await
+        {
+            let _ = client.call(Request::Status).await;
+        }
     }
 
     /// Carries out an operation on one VM from begin to end and returns the VM as it then is.
@@ -48,9 +55,9 @@ impl Fleet {
         stop_timeout: Option<Duration>,
     ) -> Result<Vm, Failure> {
         let mut vm = self.store.find(name)?;
-        if vm.is_orphan() {
+        if vm.wants_care() {
             // What it is about, only a shim can tell. When none can be had, the operation says so.
-            let _ = spawn::spawn(&self.store, &vm.name, Task::Adopt).await;
+            self.care(&vm).await;
             vm = self.again(&vm.name);
         }
         if operation == Operation::Remove {
@@ -61,18 +68,18 @@ impl Fleet {
         }
         let stop_timeout = stop_timeout.unwrap_or(Duration::from_secs(self.config.stop_timeout_s));
         let timeout_ms = Some(millis(stop_timeout));
-        match operation {
+        let status = match operation {
             Operation::Stop => self.end(&vm, Request::Stop { timeout_ms }).await?,
             Operation::Kill => self.end(&vm, Request::Kill).await?,
             Operation::Pause => self.ask(&vm, Request::Pause).await?,
             Operation::Resume => self.ask(&vm, Request::Resume).await?,
             Operation::Restart if vm.phase.is_live() => {
-                self.ask(&vm, Request::Restart { timeout_ms }).await?;
+                self.ask(&vm, Request::Restart { timeout_ms }).await?
             }
             Operation::Start | Operation::Restart => self.boot(&vm).await?,
-            Operation::Remove => {}
-        }
-        Ok(self.again(&vm.name))
+            Operation::Remove => None,
+        };
+        Ok(as_told(self.again(&vm.name), status))
     }
 
     /// Waits until the guest is ready, which is not an operation: others may go on meanwhile. Tells
@@ -178,43 +185,50 @@ impl Fleet {
     }
 
     /// Boots a VM that is not live, and returns when it runs.
-    async fn boot(&self, vm: &Vm) -> Result<(), Failure> {
+    async fn boot(&self, vm: &Vm) -> Result<Option<Status>, Failure> {
         if vm.spec.is_none() {
             return Err(damaged(vm));
         }
         spawn::spawn(&self.store, &vm.name, Task::Start).await?;
         let run = async {
             let mut client = self.dial(&self.again(&vm.name)).await?;
-            client.call(Request::WaitRunning).await
+            client.call(Request::WaitRunning).await?;
+            Ok(status(&mut client).await)
         };
         // A start that fails at once may be over, and its shim gone, before we asked.
-        run.await.map(drop).map_err(|e| self.explain(vm, e))
+        run.await.map_err(|e| self.explain(vm, e))
     }
 
-    /// Asks a live VM's shim for something that does not end it.
-    async fn ask(&self, vm: &Vm, request: Request) -> Result<(), Failure> {
+    /// Asks a live VM's shim for something that does not end it, and then how the VM is.
+    async fn ask(&self, vm: &Vm, request: Request) -> Result<Option<Status>, Failure> {
         let called = self.call(vm, request).await;
-        called.map(drop).map_err(|e| self.explain(vm, e))
+        let (mut client, _) = called.map_err(|e| self.explain(vm, e))?;
+        Ok(status(&mut client).await)
     }
 
     /// Asks a live VM's shim, or the one after it if it dies over that: what ends, pauses or restarts a
     /// VM may be asked twice.
-    async fn call(&self, vm: &Vm, request: Request) -> Result<Client, Failure> {
+    async fn call(&self, vm: &Vm, request: Request) -> Result<(Client, Answer), Failure> {
         let name = vm.name.as_str();
         let mut client = self.connect(name).await?;
         match client.call(request.clone()).await {
-            Ok(_) => return Ok(client),
+            Ok(answer) => return Ok((client, answer)),
             Err(failure) if self.lost_its_shim(name, &failure) => {}
             Err(failure) => return Err(failure),
         }
         let mut client = self.connect(name).await?;
-        client.call(request).await.map(|_| client)
+        let answer = client.call(request).await?;
+        Ok((client, answer))
     }
 
     /// Asks a live VM's shim to end it, and returns when VM and shim have ended.
-    async fn end(&self, vm: &Vm, request: Request) -> Result<(), Failure> {
+    async fn end(&self, vm: &Vm, request: Request) -> Result<Option<Status>, Failure> {
+        let mut told = None;
         match self.call(vm, request).await {
-            Ok(client) => {
+            Ok((client, answer)) => {
+                if let Answer::Status(status) = answer {
+                    told = Some(status);
+                }
                 // The shim hangs up when it exits: only then the VM may be started or removed.
                 let (mut listener, _talker) = client.split();
                 let gone = async { while let Ok(Some(_)) = listener.next().await {} };
@@ -229,24 +243,15 @@ impl Fleet {
             Err(failure) => return Err(failure),
         }
         self.released(&vm.name).await;
-        Ok(())
+        Ok(told)
     }
 
-    /// Waits until no shim holds the VM's lock, a short while at most.
+    /// Waits until no shim looks after the VM, a short while at most. The lock is not touched: who
+    /// starts the VM meanwhile gets it.
     async fn released(&self, name: &VmName) {
-        if !matches!(self.store.lock(name), Ok(None)) {
-            return;
+        if let Some(holder) = self.store.holder(name) {
+            let _ = timeout(SHIM_EXIT, backends::ended(holder)).await;
         }
-        let path = self.store.paths(name).lock;
-        let (done, freed) = oneshot::channel();
-        // flock(2) knows no deadline and must not block the event loop, hence a thread of its own.
-        std::thread::spawn(move || {
-            if let Ok(file) = OpenOptions::new().write(true).open(path) {
-                drop(Flock::lock(file, FlockArg::LockExclusive));
-            }
-            let _ = done.send(());
-        });
-        let _ = timeout(SHIM_EXIT, freed).await;
     }
 
     async fn remove(&self, vm: Vm, force: bool) -> Result<Vm, Failure> {
@@ -312,6 +317,29 @@ impl Fleet {
             _ => failure,
         }
     }
+}
+
+/// How the VM is, as its shim says; a shim that is gone by now has written it.
+async fn status(client: &mut Client) -> Option<Status> {
+    match client.call(Request::Status).await {
+        Ok(Answer::Status(status)) => Some(status),
+        _ => None,
+    }
+}
+
+/// The VM as the store has it, unless its shim says that it could not write it.
+fn as_told(mut vm: Vm, status: Option<Status>) -> Vm {
+    let Some(status) = status else { return vm };
+    if let Some(unsaved) = status.unsaved {
+        vm.phase = status.phase;
+        vm.state.ready = status.ready;
+        vm.state.exit = status.exit;
+        vm.problem.get_or_insert(Problem {
+            message: unsaved.message,
+            hint: unsaved.hint,
+        });
+    }
+    vm
 }
 
 fn ended(vm: &Vm, exit: &Exit) -> Failure {

@@ -110,7 +110,7 @@ fn a_full_disk_loses_what_comes_then_and_nothing_that_is_kept() {
     let (_dir, paths) = place();
     let mut log = Log::with_cap(&paths, 2000).unwrap();
     let truth: Vec<u8> = (0..3000_u32).flat_map(u32::to_le_bytes).collect();
-    let mut append = |log: &mut Log, length: usize| {
+    let append = |log: &mut Log, length: usize| {
         let at = usize::try_from(log.end()).unwrap();
         log.append(&truth[at..at + length], 1, at as u64)
     };

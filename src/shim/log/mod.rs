@@ -374,7 +374,7 @@ impl Log {
 }
 
 /// The line for people that stands where bytes are missing.
-fn missing_mark(bytes: u64) -> String {
+pub fn missing_mark(bytes: u64) -> String {
     format!("\r\n[{bytes} bytes of output are missing here]\r\n")
 }
 

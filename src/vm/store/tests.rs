@@ -148,6 +148,34 @@ fn a_vmm_that_was_spawned_but_not_noted_is_found_by_what_it_wrote_itself() {
     }
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_vmm_whose_state_is_torn_or_gone_is_found_by_what_it_wrote_itself() {
+    let (_dir, store) = store();
+    let web = make(&store, "web");
+    let id = store.find("web").unwrap().spec.unwrap().id;
+    let run_dir = store.run_dir(&id).unwrap();
+    let state = store.paths(&web).state;
+    fs::write(&state, "{\"version\":1,").unwrap();
+    assert_eq!(store.find("web").unwrap().phase, Phase::Crashed);
+    fs::copy("/proc/self/stat", run_dir.join(process::BIRTH_RECORD)).unwrap();
+    for torn in [true, false] {
+        let vm = store.find("web").unwrap();
+        assert_eq!((vm.phase, vm.is_orphan()), (Phase::Running, true));
+        assert_eq!(vm.state.vmm, ProcessId::current());
+        assert_eq!(vm.state.run_dir.as_ref(), Some(&run_dir));
+        assert_eq!(vm.problem.is_some(), torn);
+        // A shim that lives is known by its lock, without taking it.
+        let lock = store.lock(&web).unwrap().unwrap();
+        let vm = store.find("web").unwrap();
+        assert_eq!((vm.is_orphan(), vm.is_unwritten()), (false, true));
+        drop(lock);
+        let _ = fs::remove_file(&state);
+    }
+    fs::write(run_dir.join(process::BIRTH_RECORD), "1 (qemu) S 1 1").unwrap();
+    assert_eq!(store.find("web").unwrap().phase, Phase::Created);
+}
+
 #[test]
 fn each_damaged_vm_tells_its_own_problem_and_every_other_vm_works() {
     let (_dir, store) = store();
