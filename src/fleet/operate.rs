@@ -6,9 +6,9 @@ use futures_util::future::join_all;
 use tokio::time::timeout;
 
 use super::Fleet;
-use crate::backends;
+use super::reach::status;
 use crate::fault::{Code, Failure};
-use crate::shim::client::{Client, ClientError};
+use crate::shim::client::ClientError;
 use crate::shim::protocol::{Answer, ClientFrame, Event, Request, ServerFrame, Status};
 use crate::shim::spawn::{self, Task};
 use crate::vm::{
@@ -18,7 +18,7 @@ use crate::vm::{
 /// How long `list` lets new shims take for the VMs that had lost theirs.
 const ADOPTION: Duration = Duration::from_millis(300);
 /// How long a shim may take to exit once its VM has ended.
-const SHIM_EXIT: Duration = Duration::from_secs(2);
+pub(super) const SHIM_EXIT: Duration = Duration::from_secs(2);
 
 impl Fleet {
     /// All VMs; for orphans a shim is started that adopts them, and waited for only shortly.
@@ -30,17 +30,6 @@ impl Fleet {
         // A failed adoption leaves an orphan, which the row shows; the next command tries again.
         let _ = timeout(ADOPTION, join_all(vms.iter().map(|vm| self.care(vm)))).await;
         Ok(self.store.list()?)
-    }
-
-    /// Sees to it that a live VM has a shim, and that its shim has written its state.
-    async fn care(&self, vm: &Vm) {
-        if vm.is_orphan() {
-            let _ = spawn::spawn(&self.store, &vm.name, Task::Adopt).await;
-        } else if vm.is_unwritten()
-            && let Ok(mut client) = self.dial(vm).await
-        {
-            let _ = client.call(Request::Status).await;
-        }
     }
 
     /// Carries out an operation on one VM from begin to end and returns the VM as it then is.
@@ -146,44 +135,6 @@ impl Fleet {
         }
     }
 
-    /// A connection to the VM's shim, which is started first if it died and left its VMM behind.
-    pub async fn connect(&self, name: &str) -> Result<Client, Failure> {
-        match self.connect_once(name).await {
-            // It died since we looked.
-            Err(failure) if self.lost_its_shim(name, &failure) => self.connect_once(name).await,
-            other => other,
-        }
-    }
-
-    fn lost_its_shim(&self, name: &str, failure: &Failure) -> bool {
-        failure.code == Code::NotRunning && self.store.find(name).is_ok_and(|vm| vm.is_orphan())
-    }
-
-    async fn connect_once(&self, name: &str) -> Result<Client, Failure> {
-        let vm = self.store.find(name)?;
-        if !vm.phase.is_live() {
-            return Err(not_running(&vm));
-        }
-        if vm.is_orphan() {
-            match spawn::spawn(&self.store, &vm.name, Task::Adopt).await {
-                // Another client was first: its shim serves us as well.
-                Err(failure) if failure.code == Code::Busy => {}
-                other => other?,
-            }
-        }
-        self.dial(&self.again(&vm.name)).await
-    }
-
-    async fn dial(&self, vm: &Vm) -> Result<Client, Failure> {
-        let id = vm.spec.as_ref().map(|spec| spec.id.as_str());
-        let run_dir = vm.state.run_dir.clone();
-        let run_dir = run_dir.or_else(|| id.map(|id| self.store.run_dir_path(id)));
-        let Some(run_dir) = run_dir else {
-            return Err(damaged(vm));
-        };
-        Ok(Client::connect(&vm.name, &run_dir).await?)
-    }
-
     /// Boots a VM that is not live, and returns when it runs.
     async fn boot(&self, vm: &Vm) -> Result<Option<Status>, Failure> {
         if vm.spec.is_none() {
@@ -204,21 +155,6 @@ impl Fleet {
         let called = self.call(vm, request).await;
         let (mut client, _) = called.map_err(|e| self.explain(vm, e))?;
         Ok(status(&mut client).await)
-    }
-
-    /// Asks a live VM's shim, or the one after it if it dies over that: what ends, pauses or restarts a
-    /// VM may be asked twice.
-    async fn call(&self, vm: &Vm, request: Request) -> Result<(Client, Answer), Failure> {
-        let name = vm.name.as_str();
-        let mut client = self.connect(name).await?;
-        match client.call(request.clone()).await {
-            Ok(answer) => return Ok((client, answer)),
-            Err(failure) if self.lost_its_shim(name, &failure) => {}
-            Err(failure) => return Err(failure),
-        }
-        let mut client = self.connect(name).await?;
-        let answer = client.call(request).await?;
-        Ok((client, answer))
     }
 
     /// Asks a live VM's shim to end it, and returns when VM and shim have ended.
@@ -244,14 +180,6 @@ impl Fleet {
         }
         self.released(&vm.name).await;
         Ok(told)
-    }
-
-    /// Waits until no shim looks after the VM, a short while at most. The lock is not touched: who
-    /// starts the VM meanwhile gets it.
-    async fn released(&self, name: &VmName) {
-        if let Some(holder) = self.store.holder(name) {
-            let _ = timeout(SHIM_EXIT, backends::ended(holder)).await;
-        }
     }
 
     async fn remove(&self, vm: Vm, force: bool) -> Result<Vm, Failure> {
@@ -302,7 +230,7 @@ impl Fleet {
         Ok(now)
     }
 
-    fn again(&self, name: &VmName) -> Vm {
+    pub(super) fn again(&self, name: &VmName) -> Vm {
         self.store.observe(name.clone(), &process::host_boot_id())
     }
 
@@ -316,14 +244,6 @@ impl Fleet {
             Some(exit) if vm.state.exit.as_ref() != Some(exit) => ended(&now, exit),
             _ => failure,
         }
-    }
-}
-
-/// How the VM is, as its shim says; a shim that is gone by now has written it.
-async fn status(client: &mut Client) -> Option<Status> {
-    match client.call(Request::Status).await {
-        Ok(Answer::Status(status)) => Some(status),
-        _ => None,
     }
 }
 
@@ -372,15 +292,7 @@ fn admit(vm: &Vm, operation: Operation) -> Result<Admission, Failure> {
     })
 }
 
-fn not_running(vm: &Vm) -> Failure {
-    Failure::new(
-        Code::NotRunning,
-        format!("VM `{}` does not run: it is {}", vm.name, vm.phase),
-    )
-    .with_hint(format!("start it with `smolvm-tui start {}`", vm.name))
-}
-
-fn damaged(vm: &Vm) -> Failure {
+pub(super) fn damaged(vm: &Vm) -> Failure {
     let (message, hint) = vm.problem.as_ref().map_or_else(
         || ("its spec cannot be read".to_owned(), None),
         |problem| (problem.message.clone(), problem.hint.clone()),

@@ -5,93 +5,23 @@
 //! time of its bytes are in `console.idx`, see [`index`].
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use crate::vm::VmPaths;
 
 pub mod index;
+mod segment;
 
 use index::Index;
+use segment::{Run, Segment};
 
 /// Each of the two files holds at most this many bytes; a single read is never split over both.
 pub const FILE_CAP: u64 = 4 << 20;
 
 /// The line that stands where bytes are missing is shorter than this, in bytes.
 const LONGEST_MARK: usize = 64;
-
-/// Bytes of a file that follow each other in the serial output too.
-#[derive(Clone, Copy, Debug)]
-struct Run {
-    /// Offset of its first byte.
-    offset: u64,
-    /// Position of that byte in the file.
-    at: u64,
-    len: u64,
-}
-
-impl Run {
-    fn end(self) -> u64 {
-        self.offset + self.len
-    }
-}
-
-/// One file of the log. Between two runs stands a line for people that says what is missing there.
-#[derive(Debug)]
-struct Segment {
-    file: File,
-    /// Bytes in it.
-    len: u64,
-    /// Never empty.
-    runs: Vec<Run>,
-}
-
-impl Segment {
-    /// The file that begins at `base`, with the runs that the index noted of it.
-    fn new(file: File, base: u64, noted: &[index::Run]) -> io::Result<Self> {
-        let len = file.metadata()?.len();
-        let first = index::Run {
-            offset: base,
-            at: 0,
-            mark: 0,
-        };
-        let begins: Vec<_> = std::iter::once(&first).chain(noted).collect();
-        let runs = begins
-            .iter()
-            .enumerate()
-            .map(|(number, begin)| {
-                let next = begins.get(number + 1);
-                // A run that the disk refused after it was noted has no byte.
-                let end = next.map_or(len, |next| next.at.saturating_sub(next.mark).min(len));
-                Run {
-                    offset: begin.offset,
-                    at: begin.at,
-                    len: end.saturating_sub(begin.at),
-                }
-            })
-            .collect();
-        Ok(Self { file, len, runs })
-    }
-
-    fn base(&self) -> u64 {
-        self.runs.first().map_or(0, |run| run.offset)
-    }
-
-    fn end(&self) -> u64 {
-        self.runs.last().map_or(0, |run| run.end())
-    }
-
-    /// How many bytes are missing before `offset`, when what comes there does not simply go on.
-    fn missing_before(&self, offset: u64) -> Option<u64> {
-        let goes_on = |run: &Run| run.end() == offset && run.at + run.len == self.len;
-        if self.runs.last().is_some_and(goes_on) {
-            return None;
-        }
-        let kept = self.runs.iter().rev().find(|run| run.len > 0);
-        Some(offset.saturating_sub(kept.map_or(self.base(), |run| run.end())))
-    }
-}
 
 /// A piece of the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -321,14 +251,14 @@ impl Log {
             };
             // Noted first: whoever finds the note without the bytes knows where they would be.
             self.reader.index.note_run(begin)?;
-            append_whole(current, &[mark.as_bytes(), bytes].concat())?;
+            current.append(&[mark.as_bytes(), bytes].concat())?;
             current.runs.push(Run {
                 offset,
                 at: begin.at,
                 len: bytes.len() as u64,
             });
         } else {
-            append_whole(current, bytes)?;
+            current.append(bytes)?;
             if let Some(run) = current.runs.last_mut() {
                 run.len += bytes.len() as u64;
             }
@@ -376,16 +306,6 @@ impl Log {
 /// The line for people that stands where bytes are missing.
 pub fn missing_mark(bytes: u64) -> String {
     format!("\r\n[{bytes} bytes of output are missing here]\r\n")
-}
-
-/// All or nothing: half a write would shift every later offset.
-fn append_whole(segment: &mut Segment, bytes: &[u8]) -> io::Result<()> {
-    if let Err(error) = segment.file.write_all(bytes) {
-        let _ = segment.file.set_len(segment.len);
-        return Err(error);
-    }
-    segment.len += bytes.len() as u64;
-    Ok(())
 }
 
 fn older_path(path: &Path) -> PathBuf {
