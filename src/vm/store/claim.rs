@@ -217,7 +217,7 @@ fn overwrite(path: &Path, mut bytes: Vec<u8>) -> io::Result<()> {
 }
 
 /// Whether `path` still leads to this very file.
-fn is_at(file: &File, path: &Path) -> bool {
+pub(super) fn is_at(file: &File, path: &Path) -> bool {
     let identity = |meta: fs::Metadata| (meta.dev(), meta.ino());
     match (
         file.metadata().map(identity),

@@ -1,9 +1,10 @@
 //! The store, over directories that each test makes for itself.
 
+use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 use super::super::spec::tests::sample;
-use super::super::{BootPhases, ExitReason, Phase, ProcessId, VmState, process};
+use super::super::{ExitReason, Phase, ProcessId, VmState, process};
 use super::*;
 
 fn store() -> (tempfile::TempDir, Store) {
@@ -249,47 +250,4 @@ fn a_directory_that_others_can_write_to_is_refused_for_sockets() {
         store.run_dir("0badcafe"),
         Err(StoreError::UnsafeDirectory { .. })
     ));
-}
-
-#[test]
-fn the_history_passes_over_lines_that_cannot_be_read() {
-    let (_dir, store) = store();
-    make(&store, "web");
-    let record = BootRecord {
-        id: 1,
-        vm: name("web"),
-        vm_id: "0badcafe".to_owned(),
-        at: jiff::Timestamp::UNIX_EPOCH,
-        backend: super::super::BackendKind::Qemu,
-        accel: super::super::Accel::Tcg,
-        result: super::super::BootResult::Ready,
-        phases: BootPhases::default(),
-        image: None,
-        boot_args: String::new(),
-        cpus: 1,
-        mem_size_mib: 128,
-        console_offset: 0,
-        versions: super::super::Versions::default(),
-    };
-    store.append_boot(&record).unwrap();
-    let mut file = OpenOptions::new()
-        .append(true)
-        .open(store.boots_file())
-        .unwrap();
-    file.write_all(b"{\"id\":").unwrap();
-    file.write_all(b"\n").unwrap();
-    store
-        .append_boot(&BootRecord {
-            id: 2,
-            ..record.clone()
-        })
-        .unwrap();
-    let ids: Vec<u64> = store
-        .boots("0badcafe")
-        .unwrap()
-        .iter()
-        .map(|boot| boot.id)
-        .collect();
-    assert_eq!(ids, [1, 2]);
-    assert_eq!(store.boots("other").unwrap(), []);
 }
