@@ -170,13 +170,13 @@ impl Fleet {
                 let gone = async { while let Ok(Some(_)) = listener.next().await {} };
                 let _ = timeout(SHIM_EXIT, gone).await;
             }
-            // It ended by itself while we asked: that is what was wanted.
-            Err(failure) if failure.code == Code::NotRunning => {
+            Err(failure) => {
+                // It ended by itself while we asked, or while a new shim took it over: that is what
+                // was wanted.
                 if self.again(&vm.name).phase.is_live() {
                     return Err(failure);
                 }
             }
-            Err(failure) => return Err(failure),
         }
         self.released(&vm.name).await;
         Ok(told)

@@ -1,5 +1,7 @@
 //! Reaching a VM's shim: the one that lives, or the next one.
 
+use std::time::{Duration, Instant};
+
 use tokio::time::timeout;
 
 use super::Fleet;
@@ -10,6 +12,9 @@ use crate::shim::client::Client;
 use crate::shim::protocol::{Answer, Request, Status};
 use crate::shim::spawn::{self, Task};
 use crate::vm::{Vm, VmName};
+
+/// Between two looks at a shim that is coming or going; either takes it milliseconds.
+const MOMENT: Duration = Duration::from_millis(10);
 
 impl Fleet {
     /// Sees to it that a live VM has a shim, and that its shim has written its state.
@@ -25,10 +30,27 @@ impl Fleet {
 
     /// A connection to the VM's shim, which is started first if it died and left its VMM behind.
     pub async fn connect(&self, name: &str) -> Result<Client, Failure> {
-        match self.connect_once(name).await {
-            // It died since we looked.
-            Err(failure) if self.lost_its_shim(name, &failure) => self.connect_once(name).await,
-            other => other,
+        let begun = Instant::now();
+        let mut lost = false;
+        loop {
+            let failure = match self.connect_once(name).await {
+                Err(failure) if failure.code == Code::NotRunning => failure,
+                other => return other,
+            };
+            let Ok(vm) = self.store.find(name) else {
+                return Err(failure);
+            };
+            // A shim that lives and does not listen is about to: it adopts the VM. Or it listens no
+            // more: the VM has just ended, and that will be written in a moment.
+            if vm.phase.is_live() && self.store.holder(&vm.name).is_some() {
+                if begun.elapsed() > SHIM_EXIT {
+                    return Err(failure);
+                }
+                tokio::time::sleep(MOMENT).await;
+            } else if !vm.is_orphan() || std::mem::replace(&mut lost, true) {
+                // Otherwise it died since we looked.
+                return Err(failure);
+            }
         }
     }
 
@@ -41,7 +63,7 @@ impl Fleet {
         if !vm.phase.is_live() {
             return Err(not_running(&vm));
         }
-        if vm.is_orphan() {
+        if vm.is_orphan() && self.store.holder(&vm.name).is_none() {
             match spawn::spawn(&self.store, &vm.name, Task::Adopt).await {
                 // Another client was first: its shim serves us as well.
                 Err(failure) if failure.code == Code::Busy => {}

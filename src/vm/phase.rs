@@ -81,7 +81,7 @@ impl Phase {
             | (O::Stop | O::Kill, P::Created | P::Stopped | P::Crashed)
             | (O::Pause, P::Paused) => Ok(Admission::Done),
             (O::Start, P::Starting) => refuse("it is starting already"),
-            (O::Start, P::Paused) => refuse("it is paused: resume it"),
+            (O::Start, P::Paused) => refuse("resume it"),
             (O::Start, P::Stopping) => refuse("it is stopping: wait for it to end"),
             (O::Stop, P::Stopping) => refuse("it is stopping already: kill it if it hangs"),
             (O::Restart, P::Starting | P::Stopping) => refuse("another operation is under way"),
