@@ -87,12 +87,14 @@ impl Store {
 
     /// All VMs, sorted by name, each with its own problem if it has one.
     pub fn list(&self) -> Result<Vec<Vm>, StoreError> {
+        Ok(self.read(self.names()?))
+    }
+
+    /// These VMs as they are now.
+    pub fn read(&self, names: Vec<VmName>) -> Vec<Vm> {
         let host_boot = process::host_boot_id();
-        Ok(self
-            .names()?
-            .into_iter()
-            .map(|name| self.observe(name, &host_boot))
-            .collect())
+        let each = names.into_iter();
+        each.map(|name| self.observe(name, &host_boot)).collect()
     }
 
     /// One VM by the name that a user typed.

@@ -180,6 +180,10 @@ fn a_vmm_whose_state_is_torn_or_gone_is_found_by_what_it_wrote_itself() {
 #[test]
 fn each_damaged_vm_tells_its_own_problem_and_every_other_vm_works() {
     let (_dir, store) = store();
+    // What cannot be read as a directory, by root neither.
+    fs::create_dir_all(store.vms_dir()).unwrap();
+    fs::write(store.vms_dir().join("zfile"), "").unwrap();
+    fs::create_dir_all(store.paths(&name("zodd")).spec).unwrap();
     for vm in ["future", "nospec", "torn", "web"] {
         make(&store, vm);
     }
@@ -210,6 +214,11 @@ fn each_damaged_vm_tells_its_own_problem_and_every_other_vm_works() {
         "{problems:?}"
     );
     assert_eq!(problems[3], ("web".to_owned(), None));
+    for unreadable in &problems[4..] {
+        let problem = unreadable.1.as_ref().unwrap();
+        assert!(problem.contains("could not read"), "{problem}");
+    }
+    assert_eq!(problems.len(), 6);
 }
 
 #[test]
