@@ -148,6 +148,7 @@ pub(crate) fn vm(text: &str, phase: Phase) -> Vm {
         state,
         phase,
         has_shim: phase.is_live(),
+        state_lost: false,
         problem: None,
     }
 }

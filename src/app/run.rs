@@ -21,6 +21,7 @@ use super::update::{examine, update};
 use crate::fault::{Code, Failure};
 use crate::fleet::Fleet;
 use crate::ui::{self, Theme};
+use crate::vm::VmName;
 
 /// Messages that are taken in before a frame gets its turn.
 const BATCH: usize = 256;
@@ -51,7 +52,7 @@ pub(super) async fn run(fleet: Fleet, options: Options) -> Result<(), Failure> {
     };
     let size = crossterm::terminal::size().map_err(broken)?;
     let mut state = State::new(fleet.config.clone(), keymap, size);
-    let vms = fleet.store.list().map_err(Failure::from);
+    let names = fleet.store.names().map_err(Failure::from);
     let (outbox, mut inbox) = mpsc::channel(WAITING);
     let signals = Signals::new().map_err(broken)?;
     let terminal = Terminal::enter(size, fleet.config.mouse).map_err(broken)?;
@@ -73,7 +74,7 @@ pub(super) async fn run(fleet: Fleet, options: Options) -> Result<(), Failure> {
         app.state.modals.push(Modal::Doctor { scroll: 0 });
         app.world.perform(Effect::NoteFirstStart);
     }
-    app.take_in(Message::Vms(vms)).map_err(broken)?;
+    app.begin_with(names).map_err(broken)?;
     app.draw().map_err(broken)?;
     // The first frame stands; what it did not need begins now.
     app.begin();
@@ -86,6 +87,23 @@ impl App {
             mono: self.since.elapsed(),
             wall: jiff::Timestamp::now(),
         }
+    }
+
+    /// Takes in as many VMs as the first frame can show; the scan that follows it brings all.
+    fn begin_with(&mut self, names: Result<Vec<VmName>, Failure>) -> io::Result<()> {
+        let mut unread = 0;
+        let vms = names.map(|mut names| {
+            // Who is asked for by name may stand anywhere.
+            if self.state.selected.is_none() {
+                let seen = usize::from(self.state.size.1).min(names.len());
+                unread = names.len() - seen;
+                names.truncate(seen);
+            }
+            self.world.read(names)
+        });
+        self.take_in(Message::Vms(vms))?;
+        self.state.unread = unread;
+        Ok(())
     }
 
     fn begin(&mut self) {

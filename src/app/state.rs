@@ -197,6 +197,9 @@ pub struct State {
     pub size: (u16, u16),
     /// The VMs, sorted by name.
     pub rows: Vec<Row>,
+    /// How many more VMs there are, whose files are not read yet: the first frame does not wait for
+    /// rows that it does not show.
+    pub unread: usize,
     /// Why the VMs could not be read.
     pub store_failure: Option<Failure>,
     /// The selected VM: the only truth about it.
@@ -251,6 +254,7 @@ impl State {
             now: Now::default(),
             size,
             rows: Vec::new(),
+            unread: 0,
             store_failure: None,
             selected: None,
             selected_at: 0,

@@ -26,7 +26,7 @@ pub mod resolve;
 mod sample;
 
 pub use error::BackendError;
-pub use process::{end, tail};
+pub use process::{end, ended, tail};
 
 /// All that a backend needs to run one VM, decided before anything is spawned.
 #[derive(Clone, Debug)]

@@ -137,6 +137,15 @@ pub async fn end(id: ProcessId) -> io::Result<()> {
     process.ended().await
 }
 
+/// Returns when a process has ended; at once when it is gone, or its pid is another's by now.
+pub async fn ended(id: ProcessId) -> io::Result<()> {
+    match Process::adopt(id) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+        Ok(process) => process.ended().await,
+    }
+}
+
 /// A process that is watched: ours, or adopted.
 #[derive(Clone, Debug)]
 pub(super) struct Process {

@@ -93,7 +93,9 @@ fn read(
         Some(Beginning::Boot) => boot,
         Some(Beginning::Now) => u64::MAX,
     };
-    let bytes = read_log(&context.fleet.store.paths(&vm.name), from, None)?;
+    let bytes = read_log(&context.fleet.store.paths(&vm.name), from, None, |_| {
+        String::new()
+    })?;
     Ok(search.push(&bytes).ok_or_else(|| {
         Failure::new(
             Code::NotRunning,

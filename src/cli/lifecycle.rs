@@ -154,6 +154,16 @@ fn answer(
                     (_, phase) => phase.to_string(),
                 };
                 text.extend([name, ": ", &word, "\n"]);
+                if let Some(problem) = &vm.problem {
+                    let hint = problem.hint.as_deref().unwrap_or_default();
+                    let hint = if hint.is_empty() {
+                        String::new()
+                    } else {
+                        format!(" ({hint})")
+                    };
+                    let line = format!("warning: {name}: {}{hint}", problem.message);
+                    output::note(&output::inert(&line));
+                }
                 rows.push(fleet::row(&vm));
             }
             Err(failure) => {

@@ -11,6 +11,7 @@ use super::runtime::block_on;
 use super::serial::{Piece, Serial, boot_range, read_log};
 use crate::console::Stripper;
 use crate::fault::{Code, Failure};
+use crate::shim::log::missing_mark;
 use crate::shim::protocol::ReplayFrom;
 
 /// More of a replay than this is cut to the lines that count, in bytes.
@@ -33,7 +34,7 @@ pub(super) fn run(context: &Context, args: &LogsArgs) -> Outcome {
     if args.follow && to.is_none() && vm.phase.is_live() {
         return block_on(follow(context, args, from));
     }
-    let bytes = read_log(&context.fleet.store.paths(&vm.name), from, to)?;
+    let bytes = read_log(&context.fleet.store.paths(&vm.name), from, to, missing_mark)?;
     let mut text = String::new();
     Stripper::default().push(&bytes, &mut text);
     let text = with_newline(last_lines(&text, args.tail));

@@ -15,7 +15,7 @@ use crate::vm::Vm;
 pub(super) fn ls(context: &Context) -> Outcome {
     let mut vms = context.fleet.store.list()?;
     // Only now a runtime is worth its price: there is somebody to talk to.
-    if vms.iter().any(Vm::is_orphan) {
+    if vms.iter().any(Vm::wants_care) {
         vms = block_on(context.fleet.list())?;
     }
     let rows: Vec<VmRow> = vms.iter().map(fleet::row).collect();
@@ -92,7 +92,7 @@ fn duration(ms: u64) -> String {
 
 pub(super) fn info(context: &Context, args: &NameArgs) -> Outcome {
     let mut vm = context.fleet.store.find(&args.name)?;
-    if vm.is_orphan() {
+    if vm.wants_care() {
         block_on(context.fleet.list())?;
         vm = context.fleet.store.find(&args.name)?;
     }

@@ -191,8 +191,14 @@ pub(super) fn boot_range(fleet: &Fleet, vm: &Vm, id: u64) -> Result<(u64, Option
     Ok((begin.console_offset, end))
 }
 
-/// The kept serial output from one offset to another, or to the end.
-pub(super) fn read_log(paths: &VmPaths, from: u64, to: Option<u64>) -> Result<Vec<u8>, Failure> {
+/// The kept serial output from one offset to another, or to the end; `hole` says what to put where
+/// bytes are missing in between.
+pub(super) fn read_log(
+    paths: &VmPaths,
+    from: u64,
+    to: Option<u64>,
+    hole: impl Fn(u64) -> String,
+) -> Result<Vec<u8>, Failure> {
     let read = || -> std::io::Result<Vec<u8>> {
         let log = Reader::open(paths)?;
         let to = to.unwrap_or(u64::MAX);
@@ -201,6 +207,9 @@ pub(super) fn read_log(paths: &VmPaths, from: u64, to: Option<u64>) -> Result<Ve
             && let Some(chunk) = log.read(at, CHUNK)?
             && chunk.offset < to
         {
+            if !kept.is_empty() && chunk.offset > at {
+                kept.extend(hole(chunk.offset - at).bytes());
+            }
             let wanted = usize::try_from(to - chunk.offset).unwrap_or(usize::MAX);
             let got = chunk.bytes.len();
             kept.extend_from_slice(&chunk.bytes[..wanted.min(got)]);

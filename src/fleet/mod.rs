@@ -13,6 +13,7 @@ mod create;
 mod host;
 mod names;
 mod operate;
+mod reach;
 mod row;
 mod sweep;
 

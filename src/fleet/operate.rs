@@ -1,41 +1,34 @@
 //! Carrying out operations: by way of the VM's shim when it lives, on the store when it does not.
 
-use std::fs::OpenOptions;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use nix::fcntl::{Flock, FlockArg};
-use tokio::sync::oneshot;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::timeout;
 
 use super::Fleet;
+use super::reach::status;
 use crate::fault::{Code, Failure};
-use crate::shim::client::{Client, ClientError};
-use crate::shim::protocol::{ClientFrame, Event, Request, ServerFrame};
+use crate::shim::client::ClientError;
+use crate::shim::protocol::{Answer, ClientFrame, Event, Request, ServerFrame, Status};
 use crate::shim::spawn::{self, Task};
-use crate::vm::{Admission, BootPhase, Exit, ExitReason, Operation, ShimLock, Vm, VmName, process};
+use crate::vm::{
+    Admission, BootPhase, Exit, ExitReason, Operation, Problem, ShimLock, Vm, VmName, process,
+};
 
 /// How long `list` lets new shims take for the VMs that had lost theirs.
 const ADOPTION: Duration = Duration::from_millis(300);
-/// How long a shim that was killed may keep its lock after its socket went.
-const DYING: Duration = Duration::from_millis(500);
-const LOOK_AGAIN: Duration = Duration::from_millis(5);
 /// How long a shim may take to exit once its VM has ended.
-const SHIM_EXIT: Duration = Duration::from_secs(2);
+pub(super) const SHIM_EXIT: Duration = Duration::from_secs(2);
 
 impl Fleet {
     /// All VMs; for orphans a shim is started that adopts them, and waited for only shortly.
     pub async fn list(&self) -> Result<Vec<Vm>, Failure> {
         let vms = self.store.list()?;
-        if !vms.iter().any(Vm::is_orphan) {
+        if !vms.iter().any(Vm::wants_care) {
             return Ok(vms);
         }
-        let adoptions = vms
-            .iter()
-            .filter(|vm| vm.is_orphan())
-            .map(|vm| spawn::spawn(&self.store, &vm.name, Task::Adopt));
         // A failed adoption leaves an orphan, which the row shows; the next command tries again.
-        let _ = timeout(ADOPTION, join_all(adoptions)).await;
+        let _ = timeout(ADOPTION, join_all(vms.iter().map(|vm| self.care(vm)))).await;
         Ok(self.store.list()?)
     }
 
@@ -51,9 +44,9 @@ impl Fleet {
         stop_timeout: Option<Duration>,
     ) -> Result<Vm, Failure> {
         let mut vm = self.store.find(name)?;
-        if vm.is_orphan() {
+        if vm.wants_care() {
             // What it is about, only a shim can tell. When none can be had, the operation says so.
-            let _ = spawn::spawn(&self.store, &vm.name, Task::Adopt).await;
+            self.care(&vm).await;
             vm = self.again(&vm.name);
         }
         if operation == Operation::Remove {
@@ -64,18 +57,18 @@ impl Fleet {
         }
         let stop_timeout = stop_timeout.unwrap_or(Duration::from_secs(self.config.stop_timeout_s));
         let timeout_ms = Some(millis(stop_timeout));
-        match operation {
+        let status = match operation {
             Operation::Stop => self.end(&vm, Request::Stop { timeout_ms }).await?,
             Operation::Kill => self.end(&vm, Request::Kill).await?,
             Operation::Pause => self.ask(&vm, Request::Pause).await?,
             Operation::Resume => self.ask(&vm, Request::Resume).await?,
             Operation::Restart if vm.phase.is_live() => {
-                self.ask(&vm, Request::Restart { timeout_ms }).await?;
+                self.ask(&vm, Request::Restart { timeout_ms }).await?
             }
             Operation::Start | Operation::Restart => self.boot(&vm).await?,
-            Operation::Remove => {}
-        }
-        Ok(self.again(&vm.name))
+            Operation::Remove => None,
+        };
+        Ok(as_told(self.again(&vm.name), status))
     }
 
     /// Waits until the guest is ready, which is not an operation: others may go on meanwhile. Tells
@@ -142,120 +135,51 @@ impl Fleet {
         }
     }
 
-    /// A connection to the VM's shim, which is started first if it died and left its VMM behind.
-    pub async fn connect(&self, name: &str) -> Result<Client, Failure> {
-        let deadline = Instant::now() + DYING;
-        loop {
-            match self.connect_once(name).await {
-                // It died since we looked, or is about to: its socket goes a moment before its lock.
-                Err(failure) if self.lost_its_shim(name, &failure) && Instant::now() < deadline => {
-                    sleep(LOOK_AGAIN).await;
-                }
-                other => return other,
-            }
-        }
-    }
-
-    fn lost_its_shim(&self, name: &str, failure: &Failure) -> bool {
-        let lives = || self.store.find(name).is_ok_and(|vm| vm.phase.is_live());
-        failure.code == Code::NotRunning && lives()
-    }
-
-    async fn connect_once(&self, name: &str) -> Result<Client, Failure> {
-        let vm = self.store.find(name)?;
-        if !vm.phase.is_live() {
-            return Err(not_running(&vm));
-        }
-        if vm.is_orphan() {
-            match spawn::spawn(&self.store, &vm.name, Task::Adopt).await {
-                // Another client was first: its shim serves us as well.
-                Err(failure) if failure.code == Code::Busy => {}
-                other => other?,
-            }
-        }
-        self.dial(&self.again(&vm.name)).await
-    }
-
-    async fn dial(&self, vm: &Vm) -> Result<Client, Failure> {
-        let id = vm.spec.as_ref().map(|spec| spec.id.as_str());
-        let run_dir = vm.state.run_dir.clone();
-        let run_dir = run_dir.or_else(|| id.map(|id| self.store.run_dir_path(id)));
-        let Some(run_dir) = run_dir else {
-            return Err(damaged(vm));
-        };
-        Ok(Client::connect(&vm.name, &run_dir).await?)
-    }
-
     /// Boots a VM that is not live, and returns when it runs.
-    async fn boot(&self, vm: &Vm) -> Result<(), Failure> {
+    async fn boot(&self, vm: &Vm) -> Result<Option<Status>, Failure> {
         if vm.spec.is_none() {
             return Err(damaged(vm));
         }
         spawn::spawn(&self.store, &vm.name, Task::Start).await?;
         let run = async {
             let mut client = self.dial(&self.again(&vm.name)).await?;
-            client.call(Request::WaitRunning).await
+            client.call(Request::WaitRunning).await?;
+            Ok(status(&mut client).await)
         };
         // A start that fails at once may be over, and its shim gone, before we asked.
-        run.await.map(drop).map_err(|e| self.explain(vm, e))
+        run.await.map_err(|e| self.explain(vm, e))
     }
 
-    /// Asks a live VM's shim for something that does not end it.
-    async fn ask(&self, vm: &Vm, request: Request) -> Result<(), Failure> {
+    /// Asks a live VM's shim for something that does not end it, and then how the VM is.
+    async fn ask(&self, vm: &Vm, request: Request) -> Result<Option<Status>, Failure> {
         let called = self.call(vm, request).await;
-        called.map(drop).map_err(|e| self.explain(vm, e))
-    }
-
-    /// Asks a live VM's shim, or the one after it if it dies over that: what ends, pauses or restarts a
-    /// VM may be asked twice.
-    async fn call(&self, vm: &Vm, request: Request) -> Result<Client, Failure> {
-        let name = vm.name.as_str();
-        let mut client = self.connect(name).await?;
-        match client.call(request.clone()).await {
-            Ok(_) => return Ok(client),
-            Err(failure) if self.lost_its_shim(name, &failure) => {}
-            Err(failure) => return Err(failure),
-        }
-        let mut client = self.connect(name).await?;
-        client.call(request).await.map(|_| client)
+        let (mut client, _) = called.map_err(|e| self.explain(vm, e))?;
+        Ok(status(&mut client).await)
     }
 
     /// Asks a live VM's shim to end it, and returns when VM and shim have ended.
-    async fn end(&self, vm: &Vm, request: Request) -> Result<(), Failure> {
+    async fn end(&self, vm: &Vm, request: Request) -> Result<Option<Status>, Failure> {
+        let mut told = None;
         match self.call(vm, request).await {
-            Ok(client) => {
+            Ok((client, answer)) => {
+                if let Answer::Status(status) = answer {
+                    told = Some(status);
+                }
                 // The shim hangs up when it exits: only then the VM may be started or removed.
                 let (mut listener, _talker) = client.split();
                 let gone = async { while let Ok(Some(_)) = listener.next().await {} };
                 let _ = timeout(SHIM_EXIT, gone).await;
             }
-            // It ended by itself while we asked: that is what was wanted.
-            Err(failure) if failure.code == Code::NotRunning => {
+            Err(failure) => {
+                // It ended by itself while we asked, or while a new shim took it over: that is what
+                // was wanted.
                 if self.again(&vm.name).phase.is_live() {
                     return Err(failure);
                 }
             }
-            Err(failure) => return Err(failure),
         }
         self.released(&vm.name).await;
-        Ok(())
-    }
-
-    /// Waits until no shim holds the VM's lock, a short while at most.
-    async fn released(&self, name: &VmName) {
-        if !matches!(self.store.lock(name), Ok(None)) {
-            return;
-        }
-        let path = self.store.paths(name).lock;
-        let (done, freed) = oneshot::channel();
-        // flock(2) knows no deadline and must not block the event loop, hence a thread of its own.
-        std::thread::spawn(move || {
-            if let Ok(file) = OpenOptions::new().write(true).open(path) {
-                drop(Flock::lock(file, FlockArg::LockExclusive));
-            }
-            let _ = done.send(());
-        });
-        let _ = timeout(SHIM_EXIT, freed).await;
+        Ok(told)
     }
 
     async fn remove(&self, vm: Vm, force: bool) -> Result<Vm, Failure> {
@@ -306,7 +230,7 @@ impl Fleet {
         Ok(now)
     }
 
-    fn again(&self, name: &VmName) -> Vm {
+    pub(super) fn again(&self, name: &VmName) -> Vm {
         self.store.observe(name.clone(), &process::host_boot_id())
     }
 
@@ -321,6 +245,21 @@ impl Fleet {
             _ => failure,
         }
     }
+}
+
+/// The VM as the store has it, unless its shim says that it could not write it.
+fn as_told(mut vm: Vm, status: Option<Status>) -> Vm {
+    let Some(status) = status else { return vm };
+    if let Some(unsaved) = status.unsaved {
+        vm.phase = status.phase;
+        vm.state.ready = status.ready;
+        vm.state.exit = status.exit;
+        vm.problem.get_or_insert(Problem {
+            message: unsaved.message,
+            hint: unsaved.hint,
+        });
+    }
+    vm
 }
 
 fn ended(vm: &Vm, exit: &Exit) -> Failure {
@@ -348,15 +287,7 @@ fn admit(vm: &Vm, operation: Operation) -> Result<Admission, Failure> {
     admitted.map_err(|refusal| refusal.of(&vm.name))
 }
 
-fn not_running(vm: &Vm) -> Failure {
-    Failure::new(
-        Code::NotRunning,
-        format!("VM `{}` does not run: it is {}", vm.name, vm.phase),
-    )
-    .with_hint(format!("start it with `smolvm-tui start {}`", vm.name))
-}
-
-fn damaged(vm: &Vm) -> Failure {
+pub(super) fn damaged(vm: &Vm) -> Failure {
     let (message, hint) = vm.problem.as_ref().map_or_else(
         || ("its spec cannot be read".to_owned(), None),
         |problem| (problem.message.clone(), problem.hint.clone()),

@@ -155,16 +155,28 @@ fn waiting_for_a_vm_that_does_not_run_fails_at_once() {
 }
 
 #[test]
-fn a_lock_that_is_let_go_ends_the_wait_for_it() {
+fn the_wait_for_a_shims_end_leaves_the_lock_to_others() {
     let (_dir, fleet) = fleet();
     let name = made(&fleet, "web");
-    let lock = fleet.store.lock(&name).unwrap().unwrap();
+    let mut shim = std::process::Command::new("sleep");
+    let mut shim = shim.arg("1000").spawn().unwrap();
+    let id = crate::vm::ProcessId::of(shim.id()).unwrap();
+    let line = format!("{} {} {}", id.pid, id.start_time, process::host_boot_id());
+    fs::write(fleet.store.paths(&name).lock, line).unwrap();
+    assert_eq!(fleet.store.holder(&name), Some(id));
     run(async {
-        let release = async {
+        let end = async {
             tokio::task::yield_now().await;
-            drop(lock);
+            shim.kill().unwrap();
         };
-        tokio::join!(fleet.released(&name), release);
+        tokio::join!(fleet.released(&name), end);
     });
-    assert!(fleet.store.lock(&name).unwrap().is_some());
+    shim.wait().unwrap();
+    assert_eq!(fleet.store.holder(&name), None);
+    // Who has it says so as long as it has it.
+    let lock = fleet.store.lock(&name).unwrap().unwrap();
+    assert_eq!(fleet.store.holder(&name), crate::vm::ProcessId::current());
+    drop(lock);
+    assert_eq!(fleet.store.holder(&name), None);
+    run(fleet.released(&name));
 }

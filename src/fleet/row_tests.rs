@@ -9,6 +9,7 @@ fn vm(phase: Phase) -> Vm {
         state: VmState::default(),
         phase,
         has_shim: false,
+        state_lost: false,
         problem: None,
     }
 }

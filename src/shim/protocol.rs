@@ -120,6 +120,9 @@ pub struct Status {
     pub exit: Option<Exit>,
     /// Bytes of serial output since the VM was made.
     pub console_end: u64,
+    /// Why `state.json` does not say so, when it could not be written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unsaved: Option<Failure>,
 }
 
 /// What a shim answers to a request.

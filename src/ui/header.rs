@@ -58,7 +58,11 @@ pub(super) fn render(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &T
 }
 
 fn counts(state: &State) -> String {
-    let total = state.rows.len();
+    let total = state.rows.len() + state.unread;
+    if state.unread > 0 {
+        // What the others are is not known yet.
+        return format!("{total} VMs · reading");
+    }
     let count =
         |live: fn(&crate::app::row::Row) -> bool| state.rows.iter().filter(|r| live(r)).count();
     let running = count(|row| row.vm.phase.is_live());

@@ -86,6 +86,18 @@ fn select(state: &mut State, text: &str) {
     }
 }
 
+#[test]
+fn while_not_all_vms_are_read_their_number_is_told_and_no_count_of_phases() {
+    let mut state = fleet((120, 40));
+    state.unread = 992;
+    let shown = glyphs(&state);
+    assert!(shown.contains("1000 VMs · reading"), "{shown}");
+    let vms = state.rows.iter().map(|row| row.vm.clone()).collect();
+    send(&mut state, 3.0, Message::Vms(Ok(vms)));
+    let shown = glyphs(&state);
+    assert!(shown.contains("8 VMs · 4 running"), "{shown}");
+}
+
 /// A screen's name and how it comes about at a size.
 type Case = (&'static str, fn((u16, u16)) -> State);
 

@@ -34,6 +34,19 @@ impl ProcessId {
         platform::recorded(path)
     }
 
+    /// Its command line as the host tells it; empty where it does not.
+    pub fn arguments(self) -> Vec<String> {
+        let as_run = std::fs::read(format!("/proc/{}/cmdline", self.pid)).unwrap_or_default();
+        let as_run = as_run.strip_suffix(b"\0").unwrap_or(&as_run);
+        if as_run.is_empty() || !self.is_alive() {
+            return Vec::new();
+        }
+        let words = as_run.split(|&byte| byte == 0);
+        words
+            .map(|word| String::from_utf8_lossy(word).into_owned())
+            .collect()
+    }
+
     /// Whether this very process still lives. A zombie counts as dead.
     pub fn is_alive(self) -> bool {
         platform::start_time(self.pid) == Some(self.start_time)

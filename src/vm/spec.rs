@@ -181,11 +181,22 @@ impl VmSpec {
         }
         let syntax =
             |error: toml::de::Error| SpecError::Syntax(error.to_string().trim().to_owned());
-        let Versioned { version } = toml::from_str(text).map_err(syntax)?;
-        if version > SPEC_VERSION {
-            return Err(SpecError::FromTheFuture { found: version });
+        let future = |found| SpecError::FromTheFuture { found };
+        let spec: Self = match toml::from_str(text) {
+            Ok(spec) => spec,
+            // A newer form need not be understood to be known as one. Of a good spec, which is the
+            // rule, the text is read once: with a thousand VMs that is what a list costs.
+            Err(error) => {
+                let version = toml::from_str(text).map(|Versioned { version }| version);
+                return Err(match version {
+                    Ok(version) if version > SPEC_VERSION => future(version),
+                    _ => syntax(error),
+                });
+            }
+        };
+        if spec.version > SPEC_VERSION {
+            return Err(future(spec.version));
         }
-        let spec: Self = toml::from_str(text).map_err(syntax)?;
         // It names a directory that is removed with the VM: what stands in a file must not choose it.
         if !is_id(&spec.id) {
             return Err(SpecError::Id(spec.id.escape_default().take(40).collect()));

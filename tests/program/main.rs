@@ -12,4 +12,5 @@ mod lifecycle;
 mod picture;
 mod support;
 mod survival;
+mod takeover;
 mod terminal;

@@ -70,6 +70,38 @@ fn what_the_guest_prints_while_no_shim_lives_is_in_the_log() {
 }
 
 #[test]
+fn a_torn_state_does_not_hide_a_vm_that_lives() {
+    let bed = Bed::with_web();
+    let (vmm, shim) = (bed.vmm("web"), bed.shim("web"));
+    let before = bed.json(&["info", "web"]);
+    let file = bed.vm("web").join("state.json");
+
+    fs::write(&file, "{\"version\": 1, \"pha").unwrap();
+    let row = bed.row("web");
+    assert_eq!(row["phase"], "running", "{row:#}");
+    assert!(row["error"].is_null(), "its shim writes it anew: {row:#}");
+    assert_eq!(bed.shim("web"), shim, "another shim");
+
+    shim.signal(Signal::SIGKILL);
+    shim.gone();
+    fs::write(&file, "").unwrap();
+    bed.run(&["start", "web"]).ok();
+    assert_eq!(bed.vmm("web"), vmm, "a second VMM");
+    let after = bed.json(&["info", "web"]);
+    for known in ["argv", "boots", "accel", "ready", "last_boot_ms", "error"] {
+        assert_eq!(after[known], before[known], "{known}");
+    }
+    bed.run(&["send", "web", "echo $((6*7))\\n"]).ok();
+    bed.run(&["expect", "web", "^42", "--timeout", "30"]).ok();
+    bed.run(&["restart", "web", "--wait", "--timeout", "90"])
+        .ok();
+    let boots = bed.json(&["boots", "web"]);
+    assert_eq!(boots["boots"][1]["id"], 2, "{boots:#}");
+    bed.run(&["stop", "web"]).ok();
+    assert_eq!(bed.phase("web"), "stopped");
+}
+
+#[test]
 fn a_killed_vmm_is_crashed_with_its_signal_and_starts_again() {
     let bed = Bed::with_web();
     let vmm = bed.vmm("web");

@@ -15,6 +15,7 @@ use tokio::task::JoinHandle;
 use super::effect::Effect;
 use super::message::Message;
 use crate::fleet::Fleet;
+use crate::vm::{Vm, VmName};
 
 /// Where results go. The loop drains it before each frame.
 pub(super) type Outbox = mpsc::Sender<Message>;
@@ -63,6 +64,11 @@ impl World {
             check: None,
             watcher: None,
         }
+    }
+
+    /// Reads these VMs. Small files, and few of them.
+    pub(in crate::app) fn read(&self, names: Vec<VmName>) -> Vec<Vm> {
+        self.fleet.store.read(names)
     }
 
     /// Begins to watch the store. Not done before the first frame, which needs none of it.

@@ -1,5 +1,7 @@
 //! What the store, the sampler and the operations tell of the VMs.
 
+use std::collections::BTreeMap;
+
 use super::list;
 use crate::app::effect::Effect;
 use crate::app::journal::Level;
@@ -14,19 +16,19 @@ pub(super) fn all(state: &mut State, vms: Result<Vec<Vm>, Failure>) {
     match vms {
         Ok(vms) => {
             state.store_failure = None;
-            let mut old = std::mem::take(&mut state.rows);
+            state.unread = 0;
+            let old = std::mem::take(&mut state.rows).into_iter();
+            let mut old: BTreeMap<VmName, Row> =
+                old.map(|row| (row.vm.name.clone(), row)).collect();
             state.rows = vms
                 .into_iter()
-                .map(
-                    |vm| match old.iter().position(|row| row.vm.name == vm.name) {
-                        Some(at) => {
-                            let mut row = old.swap_remove(at);
-                            row.renew(vm);
-                            row
-                        }
-                        None => Row::new(vm),
-                    },
-                )
+                .map(|vm| match old.remove(&vm.name) {
+                    Some(mut row) => {
+                        row.renew(vm);
+                        row
+                    }
+                    None => Row::new(vm),
+                })
                 .collect();
         }
         Err(failure) => {

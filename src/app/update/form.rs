@@ -147,6 +147,7 @@ fn newborn(name: &VmName) -> Vm {
         state: VmState::default(),
         phase: Phase::Created,
         has_shim: false,
+        state_lost: false,
         problem: None,
     }
 }

@@ -46,13 +46,7 @@ pub(super) async fn adopt(
 
 /// As it is run, where the host tells; else as it would be run now.
 fn command_line(launch: &Launch, id: ProcessId) -> Vec<String> {
-    let as_run = std::fs::read(format!("/proc/{}/cmdline", id.pid)).unwrap_or_default();
-    let arguments: Vec<String> = as_run
-        .strip_suffix(b"\0")
-        .unwrap_or_default()
-        .split(|&byte| byte == 0)
-        .map(|argument| String::from_utf8_lossy(argument).into_owned())
-        .collect();
+    let as_run = id.arguments();
     if as_run.is_empty() {
         let computed = Qemu.command_line(launch).unwrap_or_default();
         return computed
@@ -60,5 +54,5 @@ fn command_line(launch: &Launch, id: ProcessId) -> Vec<String> {
             .map(|argument| argument.to_string_lossy().into_owned())
             .collect();
     }
-    arguments
+    as_run
 }

@@ -2,8 +2,9 @@
 //!
 //! Records of 24 bytes, little-endian: `u64 offset, u64 value, u32 boot, u32 kind`. Kind 0: the
 //! bytes from `offset` came `value` µs after *spawned* of `boot`. Kind 1: the file with inode
-//! `value` begins at `offset`. Kind 2: `gap.log` begins at `offset`. Others are passed over. The
-//! file is appended to, and rewritten at each rotation without what the log has forgotten, so it
+//! `value` begins at `offset`. Kind 2: `gap.log` begins at `offset`. Kind 3: bytes are missing before
+//! `offset`; those from there on stand in the file from position `value` on, behind a line of `boot`
+//! bytes that tells people so. Others are passed over. The file is appended to, and rewritten at each rotation without what the log has forgotten, so it
 //! stays below half a MiB.
 
 use std::fs::{self, File, OpenOptions};
@@ -26,6 +27,18 @@ const LONGEST: u64 = 4 << 20;
 const MARK: u32 = 0;
 const FILE: u32 = 1;
 const GAP: u32 = 2;
+const RUN: u32 = 3;
+
+/// Where the bytes after missing ones stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Run {
+    /// Offset of the first of them.
+    pub(super) offset: u64,
+    /// Its position in the file that holds it.
+    pub(super) at: u64,
+    /// Length of the line before it that is no output.
+    pub(super) mark: u64,
+}
 
 #[derive(Clone, Copy, Debug)]
 struct Record {
@@ -67,6 +80,8 @@ pub(super) struct Index {
     /// In the order in which they were begun.
     files: Vec<Record>,
     gap: Option<Record>,
+    /// In the order of their offsets.
+    runs: Vec<Record>,
     /// Marks since the current file began.
     fine: usize,
     writer: Option<(PathBuf, File)>,
@@ -99,6 +114,7 @@ impl Index {
                 self.files.push(record);
             }
             GAP => self.gap = Some(record),
+            RUN => self.runs.push(record),
             _ => {}
         }
     }
@@ -143,6 +159,28 @@ impl Index {
             value: inode,
             boot: 0,
             kind: FILE,
+        })
+    }
+
+    /// The runs with offsets after `base` and before `next`.
+    pub(super) fn runs(&self, base: u64, next: u64) -> Vec<Run> {
+        self.runs
+            .iter()
+            .filter(|record| (base..next).contains(&record.offset))
+            .map(|record| Run {
+                offset: record.offset,
+                at: record.value,
+                mark: record.boot.into(),
+            })
+            .collect()
+    }
+
+    pub(super) fn note_run(&mut self, run: Run) -> io::Result<()> {
+        self.append(Record {
+            offset: run.offset,
+            value: run.at,
+            boot: u32::try_from(run.mark).unwrap_or(0),
+            kind: RUN,
         })
     }
 
@@ -197,11 +235,14 @@ impl Index {
             .saturating_sub(1);
         self.marks.drain(..first);
         self.files.retain(|file| file.offset >= oldest);
+        self.runs.retain(|run| run.offset >= oldest);
         let Some((path, _)) = self.writer.take() else {
             return Ok(());
         };
+        let records = self.files.iter().chain(&self.runs);
+        let records = records.chain(&self.marks).chain(&self.gap);
         let mut bytes = Vec::with_capacity((self.marks.len() + 3) * RECORD);
-        for record in self.files.iter().chain(&self.marks).chain(&self.gap) {
+        for record in records {
             bytes.extend(record.to_bytes());
         }
         let temporary = path.with_extension("idx.new");

@@ -5,34 +5,23 @@
 //! time of its bytes are in `console.idx`, see [`index`].
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use crate::vm::VmPaths;
 
 pub mod index;
+mod segment;
 
 use index::Index;
+use segment::{Run, Segment};
 
 /// Each of the two files holds at most this many bytes; a single read is never split over both.
 pub const FILE_CAP: u64 = 4 << 20;
 
-/// One file of the log.
-#[derive(Debug)]
-struct Segment {
-    file: File,
-    /// Offset of its first byte.
-    base: u64,
-    /// Bytes in it.
-    len: u64,
-}
-
-impl Segment {
-    fn end(&self) -> u64 {
-        self.base + self.len
-    }
-}
+/// The line that stands where bytes are missing is shorter than this, in bytes.
+const LONGEST_MARK: usize = 64;
 
 /// A piece of the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,9 +74,12 @@ impl Reader {
             let position = bases.len().checked_sub(back)?;
             Some(bases.get(position)?.0)
         };
-        let segment = |file: File, base| -> io::Result<Segment> {
-            let len = file.metadata()?.len();
-            Ok(Segment { file, base, len })
+        let segment = |file: File, base| {
+            let next = bases
+                .iter()
+                .map(|(next, _)| *next)
+                .find(|&next| next > base);
+            Segment::new(file, base, &index.runs(base, next.unwrap_or(u64::MAX)))
         };
         let older = match older {
             Some(file) => {
@@ -118,7 +110,7 @@ impl Reader {
         self.older
             .as_ref()
             .or(self.current.as_ref())
-            .map_or(0, |segment| segment.base)
+            .map_or(0, Segment::base)
     }
 
     /// Offset right after the newest byte.
@@ -152,21 +144,24 @@ impl Reader {
     /// Up to `longest` bytes that came at one time, from `offset` or the first byte after it that
     /// is kept. `None` at the end.
     pub fn read(&self, offset: u64, longest: usize) -> io::Result<Option<Chunk>> {
-        for segment in [&self.older, &self.current].into_iter().flatten() {
-            if offset >= segment.end() {
+        let segments = [&self.older, &self.current].into_iter().flatten();
+        for (segment, run) in segments.flat_map(|it| it.runs.iter().map(move |run| (it, run))) {
+            if offset >= run.end() {
                 continue;
             }
-            let offset = offset.max(segment.base);
+            let offset = offset.max(run.offset);
             let until = self
                 .index
                 .next_mark(offset)
                 .unwrap_or(u64::MAX)
-                .min(segment.end());
+                .min(run.end());
             let length = usize::try_from(until - offset)
                 .unwrap_or(longest)
                 .min(longest);
             let mut bytes = vec![0; length];
-            let got = segment.file.read_at(&mut bytes, offset - segment.base)?;
+            let got = segment
+                .file
+                .read_at(&mut bytes, run.at + (offset - run.offset))?;
             if got == 0 {
                 // Somebody shortened the file: what was in it is gone.
                 continue;
@@ -191,8 +186,6 @@ pub struct Log {
     path: PathBuf,
     /// Offset of the next byte. It goes on also when the disk does not take what comes.
     end: u64,
-    /// The files do not hold all bytes up to `end`: the next ones begin a new file.
-    torn: bool,
     cap: u64,
 }
 
@@ -210,13 +203,12 @@ impl Log {
             reader,
             path: paths.console_log.clone(),
             end,
-            torn: false,
             cap,
         };
         match &mut log.reader.current {
             // Read handles cannot write; the file stays the same one.
             Some(current) => current.file = append_to(&log.path)?,
-            None => log.begin_file()?,
+            None => log.begin_file(end)?,
         }
         Ok(log)
     }
@@ -232,44 +224,53 @@ impl Log {
     }
 
     /// Appends bytes that came `t_us` µs after *spawned* of boot `boot`. When it fails the bytes
-    /// are missing in the files, their offsets are used up all the same.
+    /// are missing in the files, their offsets are used up all the same, and what is kept stays; the
+    /// next bytes that the disk takes come after a line that says how many are missing.
     pub fn append(&mut self, bytes: &[u8], boot: u32, t_us: u64) -> io::Result<()> {
         let offset = self.end;
         self.end += bytes.len() as u64;
-        let written = self.write(offset, bytes, boot, t_us);
-        if written.is_err() {
-            self.torn = true;
-        }
-        written
+        self.write(offset, bytes, boot, t_us)
     }
 
     fn write(&mut self, offset: u64, bytes: &[u8], boot: u32, t_us: u64) -> io::Result<()> {
-        let full =
-            self.reader.current.as_ref().is_none_or(|current| {
-                current.len > 0 && current.len + bytes.len() as u64 > self.cap
-            });
-        if full || self.torn {
-            self.rotate(offset)?;
+        let full = self.reader.current.as_ref().is_none_or(|current| {
+            current.len > 0 && current.len + (LONGEST_MARK + bytes.len()) as u64 > self.cap
+        });
+        if full {
+            self.rotate()?;
         }
-        self.reader.index.mark(offset, boot, t_us)?;
         let Some(current) = &mut self.reader.current else {
             return Err(io::ErrorKind::NotFound.into());
         };
-        if let Err(error) = current.file.write_all(bytes) {
-            // Half a write would shift every later offset.
-            let _ = current.file.set_len(current.len);
-            return Err(error);
+        if let Some(missing) = current.missing_before(offset) {
+            let mark = missing_mark(missing);
+            let begin = index::Run {
+                offset,
+                at: current.len + mark.len() as u64,
+                mark: mark.len() as u64,
+            };
+            // Noted first: whoever finds the note without the bytes knows where they would be.
+            self.reader.index.note_run(begin)?;
+            current.append(&[mark.as_bytes(), bytes].concat())?;
+            current.runs.push(Run {
+                offset,
+                at: begin.at,
+                len: bytes.len() as u64,
+            });
+        } else {
+            current.append(bytes)?;
+            if let Some(run) = current.runs.last_mut() {
+                run.len += bytes.len() as u64;
+            }
         }
-        current.len += bytes.len() as u64;
+        // The bytes count, also when nobody will know when they came.
+        let _ = self.reader.index.mark(offset, boot, t_us);
         Ok(())
     }
 
     /// Leaves out bytes up to `offset`: nobody has them any more.
     pub fn skip_to(&mut self, offset: u64) {
-        if offset > self.end {
-            self.end = offset;
-            self.torn = true;
-        }
+        self.end = self.end.max(offset);
     }
 
     /// Offset of the first byte of `gap.log`, as it was last noted.
@@ -282,41 +283,29 @@ impl Log {
         self.reader.index.note_gap_base(offset)
     }
 
-    /// Makes the current file the older one and begins another at `base`.
-    fn rotate(&mut self, base: u64) -> io::Result<()> {
-        match &self.reader.current {
-            Some(current) if current.len == 0 => {
-                fs::remove_file(&self.path)?;
-                self.reader.current = None;
-            }
-            Some(_) => {
-                fs::rename(&self.path, older_path(&self.path))?;
-                self.reader.older = self.reader.current.take();
-            }
-            None => {}
+    /// Makes the current file the older one and begins another.
+    fn rotate(&mut self) -> io::Result<()> {
+        let base = self.reader.end();
+        if self.reader.current.is_some() {
+            fs::rename(&self.path, older_path(&self.path))?;
+            self.reader.older = self.reader.current.take();
         }
-        let kept = self.reader.older.as_ref().map_or(base, |older| older.base);
+        let kept = self.reader.older.as_ref().map_or(base, Segment::base);
         self.reader.index.forget_before(kept)?;
-        let end = std::mem::replace(&mut self.end, base);
-        let begun = self.begin_file();
-        self.end = end;
-        if begun.is_ok() {
-            self.torn = false;
-        }
-        begun
+        self.begin_file(base)
     }
 
-    fn begin_file(&mut self) -> io::Result<()> {
+    fn begin_file(&mut self, base: u64) -> io::Result<()> {
         let file = append_to(&self.path)?;
-        let meta = file.metadata()?;
-        self.reader.index.note_file(self.end, meta.ino())?;
-        self.reader.current = Some(Segment {
-            file,
-            base: self.end,
-            len: meta.len(),
-        });
+        self.reader.index.note_file(base, file.metadata()?.ino())?;
+        self.reader.current = Some(Segment::new(file, base, &[])?);
         Ok(())
     }
+}
+
+/// The line for people that stands where bytes are missing.
+pub fn missing_mark(bytes: u64) -> String {
+    format!("\r\n[{bytes} bytes of output are missing here]\r\n")
 }
 
 fn older_path(path: &Path) -> PathBuf {
@@ -333,116 +322,5 @@ fn append_to(path: &Path) -> io::Result<File> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn place() -> (tempfile::TempDir, VmPaths) {
-        let dir = tempfile::tempdir().unwrap();
-        let store = crate::vm::Store::locate(Some(dir.path())).unwrap();
-        let paths = store.paths(&"web".parse().unwrap());
-        fs::create_dir_all(&paths.dir).unwrap();
-        (dir, paths)
-    }
-
-    /// All that is kept from `offset` on, with the offset at which it really begins.
-    fn all(reader: &Reader, mut offset: u64) -> (u64, Vec<u8>) {
-        let mut begin = None;
-        let mut bytes = Vec::new();
-        while let Some(chunk) = reader.read(offset, 1000).unwrap() {
-            begin.get_or_insert(chunk.offset);
-            offset = chunk.offset + chunk.bytes.len() as u64;
-            bytes.extend(chunk.bytes);
-        }
-        (begin.unwrap_or(offset), bytes)
-    }
-
-    #[test]
-    fn offsets_stay_exact_over_rotation_and_over_new_writers() {
-        let (_dir, paths) = place();
-        let mut random = fastrand::Rng::with_seed(3);
-        let mut truth: Vec<u8> = Vec::new();
-        for _ in 0..30 {
-            let mut log = Log::with_cap(&paths, 2000).unwrap();
-            assert_eq!(log.end(), truth.len() as u64);
-            for _ in 0..random.usize(0..20) {
-                let bytes: Vec<u8> = (0..random.usize(1..400)).map(|_| random.u8(..)).collect();
-                log.append(&bytes, 1, truth.len() as u64).unwrap();
-                truth.extend(bytes);
-            }
-            let oldest = log.reader().oldest();
-            assert!(log.end() - oldest <= 4000);
-            assert_eq!(oldest == 0, truth.len() <= 4000 || oldest == 0);
-            let from = random.u64(0..=log.end());
-            let (begin, bytes) = all(log.reader(), from);
-            assert_eq!(begin, from.max(oldest));
-            assert!(bytes == truth[usize::try_from(begin).unwrap()..]);
-            let reader = Reader::open(&paths).unwrap();
-            assert_eq!((reader.oldest(), reader.end()), (oldest, log.end()));
-            assert_eq!(all(&reader, from).1, bytes);
-        }
-        assert!(truth.len() > 20_000);
-    }
-
-    #[test]
-    fn a_replay_tells_when_each_byte_came() {
-        let (_dir, paths) = place();
-        let mut log = Log::open(&paths).unwrap();
-        log.append(b"one", 1, 0).unwrap();
-        log.append(b"two", 1, 500_000).unwrap();
-        log.append(b"again", 2, 7).unwrap();
-        let chunk = log.reader().read(1, 100).unwrap().unwrap();
-        assert_eq!((chunk.t_us, chunk.boot, &*chunk.bytes), (0, 1, &b"ne"[..]));
-        let chunk = log.reader().read(3, 100).unwrap().unwrap();
-        assert_eq!((chunk.t_us, &*chunk.bytes), (500_000, &b"two"[..]));
-        let chunk = Reader::open(&paths).unwrap().read(6, 100).unwrap().unwrap();
-        assert_eq!((chunk.t_us, chunk.boot), (7, 2));
-    }
-
-    #[test]
-    fn a_crash_within_a_rotation_loses_no_offset() {
-        let (_dir, paths) = place();
-        let mut log = Log::open(&paths).unwrap();
-        log.append(b"0123456789", 1, 0).unwrap();
-        drop(log);
-        // As after the rename, before the new file.
-        fs::rename(&paths.console_log, older_path(&paths.console_log)).unwrap();
-        let log = Log::open(&paths).unwrap();
-        assert_eq!((log.reader().oldest(), log.end()), (0, 10));
-        drop(log);
-        // As after the new file, before its note in the index.
-        let mut index = fs::read(&paths.console_idx).unwrap();
-        index.truncate(index.len() - index::RECORD);
-        fs::write(&paths.console_idx, index).unwrap();
-        assert_eq!(Log::open(&paths).unwrap().end(), 10);
-        assert_eq!(all(&Reader::open(&paths).unwrap(), 4).1, b"456789");
-    }
-
-    #[test]
-    fn a_torn_index_and_a_missing_one_are_lived_with() {
-        let (_dir, paths) = place();
-        Log::open(&paths).unwrap().append(b"abc", 1, 0).unwrap();
-        let mut index = fs::read(&paths.console_idx).unwrap();
-        index.extend([1, 2, 3]);
-        fs::write(&paths.console_idx, &index).unwrap();
-        let mut log = Log::open(&paths).unwrap();
-        log.append(b"def", 2, 9).unwrap();
-        drop(log);
-        assert_eq!(Reader::open(&paths).unwrap().time_of(4), Some((2, 9)));
-        fs::remove_file(&paths.console_idx).unwrap();
-        assert_eq!(all(Log::open(&paths).unwrap().reader(), 0).1, b"abcdef");
-    }
-
-    #[test]
-    fn what_the_disk_did_not_take_keeps_its_offsets() {
-        let (_dir, paths) = place();
-        let mut log = Log::open(&paths).unwrap();
-        log.append(b"abc", 1, 0).unwrap();
-        log.skip_to(1000);
-        log.append(b"xyz", 1, 5).unwrap();
-        assert_eq!(log.end(), 1003);
-        let chunk = log.reader().read(3, 100).unwrap().unwrap();
-        assert_eq!((chunk.offset, &*chunk.bytes), (1000, &b"xyz"[..]));
-        drop(log);
-        assert_eq!(Log::open(&paths).unwrap().end(), 1003);
-    }
-}
+#[path = "log_tests.rs"]
+mod tests;

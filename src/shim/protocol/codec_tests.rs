@@ -68,6 +68,7 @@ fn server_frames() -> Vec<ServerFrame> {
             ready: true,
             exit: Some(exit.clone()),
             console_end: 7,
+            unsaved: None,
         })),
         Ok(Answer::Attached {
             from: 3,

@@ -32,13 +32,16 @@ impl<H: Host> Owner<H> {
         if vm.phase == Phase::Starting {
             return Err(self.give_up_start(process).await);
         }
-        let launch = self.adopted_launch(vm);
+        if vm.state_lost {
+            self.recall(process);
+        }
+        let launch = self.adopted_launch();
         let backend = self.host.backend();
         let launched = timeout(DEADLINE, backend.adopt(&launch, process))
             .await
             .map_err(|_| overdue("the adoption of the VMM", DEADLINE))??;
         self.take_over(launched);
-        self.resume_boot(vm);
+        self.resume_boot();
         let spawned = self.boot.spawned;
         let mut halted = None;
         if let Some(live) = &mut self.live {
@@ -91,12 +94,26 @@ impl<H: Host> Owner<H> {
         self.ended_failure()
     }
 
+    /// Finds out again what a lost state knew, as far as the VMM, the log and the history tell.
+    fn recall(&mut self, vmm: ProcessId) {
+        self.state.argv = vmm.arguments();
+        let boot = self.console.borrow().last_boot();
+        let boots = self.subject.store.boots(&self.subject.spec.id);
+        let recorded = boots.unwrap_or_default();
+        let recorded = recorded.into_iter().find(|of| Some(of.id) == boot);
+        if let Some(boot) = recorded {
+            self.state.accel = Some(boot.accel);
+            self.state.ready = boot.result == BootResult::Ready;
+            self.state.boot = Some(boot);
+        }
+    }
+
     /// Goes on where the shim before us left off.
-    fn resume_boot(&mut self, vm: &Vm) {
+    fn resume_boot(&mut self) {
         let pattern = self.subject.spec.ready_pattern.as_deref();
-        let pattern = pattern.filter(|_| !vm.state.ready);
+        let pattern = pattern.filter(|_| !self.state.ready);
         self.boot.detector = Detector::adopted(pattern.and_then(|text| by_line(text).ok()));
-        let Some(boot) = &vm.state.boot else { return };
+        let Some(boot) = &self.state.boot else { return };
         self.boot.watched = false;
         self.boot.offset = boot.console_offset;
         self.boot.recorded = boot.result != BootResult::Booting;
@@ -108,16 +125,16 @@ impl<H: Host> Owner<H> {
     }
 
     /// The launch as it was, as far as an adoption needs it.
-    fn adopted_launch(&self, vm: &Vm) -> Launch {
+    fn adopted_launch(&self) -> Launch {
         let spec = self.subject.spec.clone();
         Launch {
             name: self.subject.name.clone(),
-            program: vm.state.argv.first().map(Into::into).unwrap_or_default(),
-            accel: vm.state.accel.unwrap_or(Accel::Tcg),
+            program: self.state.argv.first().map(Into::into).unwrap_or_default(),
+            accel: self.state.accel.unwrap_or(Accel::Tcg),
             kernel: spec.kernel.clone().unwrap_or_default(),
             initrd: spec.initrd.clone(),
             rootfs: spec.rootfs.clone(),
-            has_agent: vm.state.argv.iter().any(|word| word.contains(PORT_NAME)),
+            has_agent: self.state.argv.iter().any(|word| word.contains(PORT_NAME)),
             tap: None,
             paths: self.subject.paths.clone(),
             run_dir: self.subject.run_dir.clone(),

@@ -24,6 +24,9 @@ pub(super) const MOST_CLIENTS: usize = 64;
 /// Answers and events that a client may leave unread; then it is cut off.
 const MOST_UNREAD: usize = 512;
 
+/// The same in bytes; a single frame may be as long as frames can be.
+const MOST_UNREAD_BYTES: usize = 256 * 1024;
+
 /// Typed bytes of one client that the guest has not taken yet; then that client waits.
 const MOST_TYPED: u32 = 64 * 1024;
 
@@ -229,7 +232,9 @@ impl Desk {
             }
         }
         let mut unread = self.unread.borrow_mut();
-        if unread.len() >= MOST_UNREAD {
+        let length: usize = unread.iter().map(|(_, bytes)| bytes.len()).sum();
+        let too_long = length > 0 && length + bytes.len() > MOST_UNREAD_BYTES;
+        if unread.len() >= MOST_UNREAD || too_long {
             self.cut.notify_one();
             return;
         }

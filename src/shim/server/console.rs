@@ -78,6 +78,13 @@ impl Console {
         self.boot = u32::try_from(boot).unwrap_or(u32::MAX);
     }
 
+    /// The ordinal of the boot whose output came last, as the log has it.
+    pub(super) fn last_boot(&self) -> Option<u64> {
+        let last = self.end().checked_sub(1)?;
+        let (boot, _) = self.log.reader().time_of(last)?;
+        Some(boot.into())
+    }
+
     /// Bytes of output since the VM was made.
     pub(super) fn end(&self) -> u64 {
         self.log.end()

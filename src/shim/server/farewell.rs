@@ -74,6 +74,7 @@ impl<H: Host> Owner<H> {
             ready: self.state.ready && self.state.phase.is_live(),
             exit: self.state.exit.clone(),
             console_end: self.console.borrow().end(),
+            unsaved: self.unsaved.as_ref().map(|(failure, _)| failure.clone()),
         }
     }
 

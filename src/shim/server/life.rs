@@ -137,7 +137,7 @@ impl<H: Host> Owner<H> {
         let backend = self.host.backend();
         let argv = backend.command_line(&launch).unwrap_or_default();
         let record = BootRecord {
-            id: self.state.boot.as_ref().map_or(0, |boot| boot.id) + 1,
+            id: self.last_boot() + 1,
             vm: self.subject.name.clone(),
             vm_id: spec.id.clone(),
             at: jiff::Timestamp::now(),
@@ -186,6 +186,16 @@ impl<H: Host> Owner<H> {
             }),
             ..work
         });
+    }
+
+    /// The ordinal of the last boot, also when the state that knew it is gone.
+    fn last_boot(&self) -> u64 {
+        if let Some(boot) = &self.state.boot {
+            return boot.id;
+        }
+        let history = self.subject.store.boots(&self.subject.spec.id);
+        let recorded = history.unwrap_or_default().iter().map(|boot| boot.id).max();
+        recorded.max(self.console.borrow().last_boot()).unwrap_or(0)
     }
 
     fn note_command_line(&mut self, argv: Vec<String>) {
@@ -287,6 +297,8 @@ impl<H: Host> Owner<H> {
     /// Nothing more comes of this boot.
     fn end_boot(&mut self, exit: &Exit) {
         self.typing.clear();
+        // All of it is in the console log; on a full disk what follows needs its room.
+        let _ = std::fs::remove_file(&self.subject.paths.gap_log);
         if let Some(boot) = &mut self.state.boot
             && boot.result == BootResult::Booting
         {

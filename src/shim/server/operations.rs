@@ -56,6 +56,11 @@ impl<H: Host> Owner<H> {
     fn asked(&mut self, client: ClientId, id: u64, request: Request) {
         match request {
             Request::Status => {
+                // Whoever finds the state torn, or gone, asks us.
+                let (store, name) = (&self.subject.store, &self.subject.name);
+                if !store.keeps_state(name, &self.state) {
+                    self.save();
+                }
                 let status = self.status();
                 self.clients.answer(client, id, Ok(Answer::Status(status)));
             }

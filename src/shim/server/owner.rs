@@ -25,6 +25,9 @@ use crate::vm::{BootPhase, Operation, Phase, ShimLock, VmState};
 /// One read of the serial line.
 const BUFFER: usize = 64 * 1024;
 
+/// A state that could not be written is tried again after this.
+const RETRY: Duration = Duration::from_secs(1);
+
 pub(super) type MachineOf<H> = <<H as Host>::Backend as Backend>::Machine;
 
 /// What a piece of work came to.
@@ -98,6 +101,8 @@ pub(super) enum Happening<M> {
     Serial,
     Typing,
     Agent,
+    /// The state may be writable by now.
+    Retry,
 }
 
 pub(super) struct Owner<H: Host> {
@@ -124,6 +129,8 @@ pub(super) struct Owner<H: Host> {
     /// It has ended, and that is written.
     pub(super) over: bool,
     pub(super) buffer: Vec<u8>,
+    /// Why the state is not written, and when that is tried again.
+    pub(super) unsaved: Option<(Failure, tokio::time::Instant)>,
 }
 
 impl<H: Host> Owner<H> {
@@ -166,6 +173,7 @@ impl<H: Host> Owner<H> {
             again: false,
             over: false,
             buffer: vec![0; BUFFER],
+            unsaved: None,
         }
     }
 
@@ -187,8 +195,10 @@ impl<H: Host> Owner<H> {
             notes,
             typing,
             clients,
+            unsaved,
             ..
         } = self;
+        let retry = unsaved.as_ref().map(|(_, at)| *at);
         let room = clients.has_room();
         let working = work.is_some();
         let (exit, serial, agent, events, serial_open) = match live {
@@ -223,6 +233,9 @@ impl<H: Host> Owner<H> {
                     came = async {
                         match work { Some(work) => (&mut work.task).await, None => pending().await }
                     }, if working => Happening::Work(came),
+                    () = async {
+                        match retry { Some(at) => tokio::time::sleep_until(at).await, None => pending().await }
+                    } => Happening::Retry,
                     stream = accept(listener), if room => Happening::Connection(stream),
                 }
             } => happening,
@@ -245,6 +258,7 @@ impl<H: Host> Owner<H> {
             Happening::Serial => self.listen(),
             Happening::Typing => self.type_on(),
             Happening::Agent => self.hear_agent(),
+            Happening::Retry => self.save(),
         }
     }
 
@@ -314,11 +328,14 @@ impl<H: Host> Owner<H> {
         self.settle_waiters();
     }
 
-    /// Writes the state. A disk that refuses must not end the VM: the next change writes it all.
+    /// Writes the state. A disk that refuses must not end the VM: it is told to whoever asks, and
+    /// tried again until it works.
     pub(super) fn save(&mut self) {
-        if let Some(lock) = &self.lock {
-            let _ = self.subject.store.save_state(lock, &self.state);
-        }
+        let Some(lock) = &self.lock else { return };
+        let saved = self.subject.store.save_state(lock, &self.state);
+        self.unsaved = saved
+            .err()
+            .map(|error| (error.into(), tokio::time::Instant::now() + RETRY));
     }
 }
 

@@ -101,14 +101,18 @@ impl<H: Host> Owner<H> {
         if is_ready && self.state.ready {
             return;
         }
+        if is_ready {
+            self.state.ready = true;
+            self.boot.detector.settle();
+        }
         let Some(boot) = &mut self.state.boot else {
-            return;
+            // Of an adopted VM whose state was lost.
+            self.save();
+            return self.settle_waiters();
         };
         let first = self.boot.watched && boot.phases.stamp(phase, offset_us);
         if is_ready {
             boot.result = BootResult::Ready;
-            self.state.ready = true;
-            self.boot.detector.settle();
         }
         // A busy VMM may tell of the start later than the guest tells that it is ready.
         let started = !self.boot.watched || boot.phases.get(BootPhase::Started).is_some();

@@ -1,13 +1,13 @@
 //! Making a VM, looking after it alone, and removing it.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::Write;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::io::{self, Write};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use nix::fcntl::{Flock, FlockArg};
 
-use super::super::{VmName, VmSpec, VmState};
+use super::super::{ProcessId, VmName, VmSpec, VmState, process};
 use super::files::{private_dir, private_file, write_durably};
 use super::{Store, StoreError, VmPaths};
 
@@ -47,11 +47,19 @@ impl Drop for Registration {
     }
 }
 /// The right to look after a VM. The kernel takes it back when the process ends.
+///
+/// The file says who holds it, so that nobody has to take the lock to know.
 #[derive(Debug)]
 pub struct ShimLock {
-    _file: Flock<File>,
+    file: Flock<File>,
     name: VmName,
 }
+
+/// Length of a lock file: a pid, a start time and a boot id, filled up with blanks. Always the same,
+/// so that a full disk, once it took one, takes each.
+const LOCK_LINE: usize = 96;
+/// A block of a file system, in bytes; where they are larger, more room is known than is used.
+const BLOCK: usize = 4096;
 
 impl ShimLock {
     /// Whose lock it is.
@@ -60,7 +68,26 @@ impl ShimLock {
     }
 }
 
+impl Drop for ShimLock {
+    fn drop(&mut self) {
+        // The process may live on for a while; the VM is nobody's from here on.
+        let _ = self.file.write_all_at(&[b' '; LOCK_LINE], 0);
+    }
+}
+
 impl Store {
+    /// Who looks after a VM, as far as it lives and wrote it down.
+    pub fn holder(&self, name: &VmName) -> Option<ProcessId> {
+        let line = fs::read_to_string(self.paths(name).lock).ok()?;
+        let mut words = line.split_ascii_whitespace();
+        let holder = ProcessId {
+            pid: words.next()?.parse().ok()?,
+            start_time: words.next()?.parse().ok()?,
+        };
+        let of_this_boot = words.next().unwrap_or_default() == process::host_boot_id();
+        (of_this_boot && holder.is_alive()).then_some(holder)
+    }
+
     /// Prepares a VM. Nothing is visible before [`Registration::commit`], and nothing stays if it
     /// is dropped before.
     pub fn register(&self, name: &VmName, spec: &VmSpec) -> Result<Registration, StoreError> {
@@ -99,10 +126,16 @@ impl Store {
         match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
             // The file of a VM that was removed meanwhile, and perhaps made anew, locks nothing.
             Ok(file) if !is_at(&file, &path) => Ok(None),
-            Ok(file) => Ok(Some(ShimLock {
-                _file: file,
-                name: name.clone(),
-            })),
+            Ok(file) => {
+                if let Some(me) = ProcessId::current() {
+                    let boot = process::host_boot_id();
+                    let line = format!("{} {} {boot}", me.pid, me.start_time);
+                    // A disk that refuses it leaves the lock a lock.
+                    let _ = file.write_all_at(format!("{line:LOCK_LINE$}").as_bytes(), 0);
+                }
+                let name = name.clone();
+                Ok(Some(ShimLock { file, name }))
+            }
             Err((_, nix::errno::Errno::EWOULDBLOCK)) => Ok(None),
             Err((_, errno)) => Err(StoreError::Io {
                 verb: "lock",
@@ -123,9 +156,22 @@ impl Store {
         let json = serde_json::to_vec_pretty(state).map_err(|e| error(e.into()))?;
         // Not synced: after a crash of the host the boot id tells that the state is of another life.
         let temporary = path.with_extension("json.new");
-        let mut file = private_file(&temporary).map_err(error)?;
-        file.write_all(&json).map_err(error)?;
-        fs::rename(&temporary, &path).map_err(error)
+        let written = private_file(&temporary).and_then(|mut file| file.write_all(&json));
+        match written {
+            Ok(()) => fs::rename(&temporary, &path).map_err(error),
+            Err(full) if is_full(&full) => {
+                let _ = fs::remove_file(&temporary);
+                overwrite(&path, json).map_err(|_| error(full))
+            }
+            Err(other) => Err(error(other)),
+        }
+    }
+
+    /// Whether `state` is what the VM's file says.
+    pub fn keeps_state(&self, name: &VmName, state: &VmState) -> bool {
+        let kept = fs::read(self.paths(name).state).ok();
+        let kept = kept.and_then(|bytes| serde_json::from_slice::<VmState>(&bytes).ok());
+        kept.as_ref() == Some(state)
     }
 
     /// Removes a VM and all that is its own. The lock says that nobody looks after it.
@@ -152,8 +198,26 @@ impl Store {
     }
 }
 
+fn is_full(error: &io::Error) -> bool {
+    use io::ErrorKind as E;
+    matches!(error.kind(), E::StorageFull | E::QuotaExceeded)
+}
+
+/// Writes over a file within the room that it has, which a full disk lets happen. One write of a
+/// few KiB: a reader that meets it half done finds a torn file and asks the shim.
+fn overwrite(path: &Path, mut bytes: Vec<u8>) -> io::Result<()> {
+    let file = OpenOptions::new().write(true).open(path)?;
+    let length = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX);
+    if bytes.len() > length.next_multiple_of(BLOCK) {
+        return Err(io::ErrorKind::StorageFull.into());
+    }
+    // JSON may end in blanks.
+    bytes.resize(bytes.len().max(length), b'\n');
+    file.write_all_at(&bytes, 0)
+}
+
 /// Whether `path` still leads to this very file.
-fn is_at(file: &File, path: &Path) -> bool {
+pub(super) fn is_at(file: &File, path: &Path) -> bool {
     let identity = |meta: fs::Metadata| (meta.dev(), meta.ino());
     match (
         file.metadata().map(identity),

@@ -6,15 +6,13 @@
 mod claim;
 mod error;
 mod files;
+mod history;
 mod observe;
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use self::files::{check_private, private_dir};
-use super::{BootRecord, VmName};
+use super::VmName;
 
 pub use claim::{Registration, ShimLock};
 pub use error::StoreError;
@@ -120,11 +118,6 @@ impl Store {
         self.root.join("vms")
     }
 
-    /// The history of boots of all VMs.
-    fn boots_file(&self) -> PathBuf {
-        self.root.join("boots.jsonl")
-    }
-
     /// The files of one VM.
     pub fn paths(&self, name: &VmName) -> VmPaths {
         VmPaths::new(self.vms_dir().join(name.as_str()))
@@ -147,43 +140,6 @@ impl Store {
         std::env::temp_dir()
             .join(format!("smolvm-tui-{user}"))
             .join(id)
-    }
-    /// Adds a boot to the history.
-    pub fn append_boot(&self, record: &BootRecord) -> Result<(), StoreError> {
-        let path = self.boots_file();
-        let error = |source| StoreError::Io {
-            verb: "write",
-            path: path.clone(),
-            source,
-        };
-        let mut line = serde_json::to_vec(record).map_err(|e| error(e.into()))?;
-        line.push(b'\n');
-        let mut file = OpenOptions::new()
-            .append(true)
-            .create(true)
-            .mode(0o600)
-            .open(&path)
-            .map_err(error)?;
-        // One write: O_APPEND keeps the lines of several shims apart.
-        file.write_all(&line).map_err(error)
-    }
-
-    /// The boots of the VM with this id, oldest first. Lines that cannot be read are passed over.
-    pub fn boots(&self, vm_id: &str) -> Result<Vec<BootRecord>, StoreError> {
-        let path = self.boots_file();
-        match fs::read(&path) {
-            Ok(bytes) => Ok(bytes
-                .split(|&byte| byte == b'\n')
-                .filter_map(|line| serde_json::from_slice::<BootRecord>(line).ok())
-                .filter(|boot| boot.vm_id == vm_id)
-                .collect()),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
-            Err(source) => Err(StoreError::Io {
-                verb: "read",
-                path,
-                source,
-            }),
-        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::super::{
     Exit, ExitReason, Phase, ProcessId, STATE_VERSION, VmName, VmSpec, VmState, process,
@@ -33,6 +33,9 @@ pub struct Vm {
     pub phase: Phase,
     /// Whether its shim lives.
     pub has_shim: bool,
+    /// Whether its state is torn or gone though it has one: what `state` says is what could be found
+    /// out without it.
+    pub state_lost: bool,
     /// What is wrong with its files.
     pub problem: Option<Problem>,
 }
@@ -41,6 +44,16 @@ impl Vm {
     /// Whether its VMM lives and nobody looks after it: the next client starts a shim that adopts it.
     pub fn is_orphan(&self) -> bool {
         self.phase.is_live() && !self.has_shim
+    }
+
+    /// Whether its shim has to write its state anew.
+    pub fn is_unwritten(&self) -> bool {
+        self.state_lost && self.has_shim
+    }
+
+    /// Whether somebody has to see to its shim: it lost it, or its state.
+    pub fn wants_care(&self) -> bool {
+        self.is_orphan() || self.is_unwritten()
     }
 
     /// How it ended, when its phase says that it did.
@@ -74,12 +87,14 @@ impl Store {
 
     /// All VMs, sorted by name, each with its own problem if it has one.
     pub fn list(&self) -> Result<Vec<Vm>, StoreError> {
+        Ok(self.read(self.names()?))
+    }
+
+    /// These VMs as they are now.
+    pub fn read(&self, names: Vec<VmName>) -> Vec<Vm> {
         let host_boot = process::host_boot_id();
-        Ok(self
-            .names()?
-            .into_iter()
-            .map(|name| self.observe(name, &host_boot))
-            .collect())
+        let each = names.into_iter();
+        each.map(|name| self.observe(name, &host_boot)).collect()
     }
 
     /// One VM by the name that a user typed.
@@ -118,31 +133,59 @@ impl Store {
                 None
             }
         };
-        let (state, torn) = match read_state(&paths.state) {
-            Ok(state) => (state.unwrap_or_default(), false),
+        let known = read_state(&paths.state);
+        let found = match &known {
+            Ok(Some(_)) => None,
+            _ => spec.as_ref().and_then(|spec| self.found_alive(spec)),
+        };
+        let (state, torn) = match known {
+            Ok(Some(state)) => (state, false),
+            Ok(None) => (VmState::default(), false),
             Err(message) => {
-                note(
-                    message,
-                    Some(format!("`smolvm-tui start {name}` begins anew")),
-                );
+                let way_out = match found {
+                    Some(_) => format!("`smolvm-tui info {name}` has it written anew"),
+                    None => format!("`smolvm-tui start {name}` begins anew"),
+                };
+                note(message, Some(way_out));
                 (VmState::default(), true)
             }
         };
         let mut vm = Vm {
             phase: state.phase,
             has_shim: false,
+            state_lost: torn || found.is_some(),
             name,
             spec,
             state,
             problem,
         };
-        if torn {
+        if let Some((vmm, run_dir)) = found {
+            vm.phase = Phase::Running;
+            vm.state = VmState {
+                phase: Phase::Running,
+                backend: vm.spec.as_ref().map(|spec| spec.backend),
+                vmm: Some(vmm),
+                shim: self.holder(&vm.name),
+                host_boot: host_boot.to_owned(),
+                run_dir: Some(run_dir),
+                ..VmState::default()
+            };
+            vm.has_shim = vm.state.shim.is_some();
+        } else if torn {
             vm.phase = Phase::Crashed;
             vm.state.exit = Some(unseen(ExitReason::Unknown, "state.json cannot be read"));
         } else if vm.phase.is_live() {
             reconcile(&mut vm, host_boot);
         }
         vm
+    }
+
+    /// The VMM of a VM whose state cannot be read, when it lives, by what it wrote itself; with the
+    /// run directory in which that is.
+    fn found_alive(&self, spec: &VmSpec) -> Option<(ProcessId, PathBuf)> {
+        let run_dir = self.run_dir_path(&spec.id);
+        let vmm = ProcessId::of_birth_record(&run_dir.join(process::BIRTH_RECORD))?;
+        vmm.is_alive().then_some((vmm, run_dir))
     }
 }
 

@@ -1,9 +1,10 @@
 //! The store, over directories that each test makes for itself.
 
+use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 use super::super::spec::tests::sample;
-use super::super::{BootPhases, ExitReason, Phase, ProcessId, VmState, process};
+use super::super::{ExitReason, Phase, ProcessId, VmState, process};
 use super::*;
 
 fn store() -> (tempfile::TempDir, Store) {
@@ -148,9 +149,41 @@ fn a_vmm_that_was_spawned_but_not_noted_is_found_by_what_it_wrote_itself() {
     }
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_vmm_whose_state_is_torn_or_gone_is_found_by_what_it_wrote_itself() {
+    let (_dir, store) = store();
+    let web = make(&store, "web");
+    let id = store.find("web").unwrap().spec.unwrap().id;
+    let run_dir = store.run_dir(&id).unwrap();
+    let state = store.paths(&web).state;
+    fs::write(&state, "{\"version\":1,").unwrap();
+    assert_eq!(store.find("web").unwrap().phase, Phase::Crashed);
+    fs::copy("/proc/self/stat", run_dir.join(process::BIRTH_RECORD)).unwrap();
+    for torn in [true, false] {
+        let vm = store.find("web").unwrap();
+        assert_eq!((vm.phase, vm.is_orphan()), (Phase::Running, true));
+        assert_eq!(vm.state.vmm, ProcessId::current());
+        assert_eq!(vm.state.run_dir.as_ref(), Some(&run_dir));
+        assert_eq!(vm.problem.is_some(), torn);
+        // A shim that lives is known by its lock, without taking it.
+        let lock = store.lock(&web).unwrap().unwrap();
+        let vm = store.find("web").unwrap();
+        assert_eq!((vm.is_orphan(), vm.is_unwritten()), (false, true));
+        drop(lock);
+        let _ = fs::remove_file(&state);
+    }
+    fs::write(run_dir.join(process::BIRTH_RECORD), "1 (qemu) S 1 1").unwrap();
+    assert_eq!(store.find("web").unwrap().phase, Phase::Created);
+}
+
 #[test]
 fn each_damaged_vm_tells_its_own_problem_and_every_other_vm_works() {
     let (_dir, store) = store();
+    // What cannot be read as a directory, by root neither.
+    fs::create_dir_all(store.vms_dir()).unwrap();
+    fs::write(store.vms_dir().join("zfile"), "").unwrap();
+    fs::create_dir_all(store.paths(&name("zodd")).spec).unwrap();
     for vm in ["future", "nospec", "torn", "web"] {
         make(&store, vm);
     }
@@ -181,6 +214,11 @@ fn each_damaged_vm_tells_its_own_problem_and_every_other_vm_works() {
         "{problems:?}"
     );
     assert_eq!(problems[3], ("web".to_owned(), None));
+    for unreadable in &problems[4..] {
+        let problem = unreadable.1.as_ref().unwrap();
+        assert!(problem.contains("could not read"), "{problem}");
+    }
+    assert_eq!(problems.len(), 6);
 }
 
 #[test]
@@ -221,47 +259,4 @@ fn a_directory_that_others_can_write_to_is_refused_for_sockets() {
         store.run_dir("0badcafe"),
         Err(StoreError::UnsafeDirectory { .. })
     ));
-}
-
-#[test]
-fn the_history_passes_over_lines_that_cannot_be_read() {
-    let (_dir, store) = store();
-    make(&store, "web");
-    let record = BootRecord {
-        id: 1,
-        vm: name("web"),
-        vm_id: "0badcafe".to_owned(),
-        at: jiff::Timestamp::UNIX_EPOCH,
-        backend: super::super::BackendKind::Qemu,
-        accel: super::super::Accel::Tcg,
-        result: super::super::BootResult::Ready,
-        phases: BootPhases::default(),
-        image: None,
-        boot_args: String::new(),
-        cpus: 1,
-        mem_size_mib: 128,
-        console_offset: 0,
-        versions: super::super::Versions::default(),
-    };
-    store.append_boot(&record).unwrap();
-    let mut file = OpenOptions::new()
-        .append(true)
-        .open(store.boots_file())
-        .unwrap();
-    file.write_all(b"{\"id\":").unwrap();
-    file.write_all(b"\n").unwrap();
-    store
-        .append_boot(&BootRecord {
-            id: 2,
-            ..record.clone()
-        })
-        .unwrap();
-    let ids: Vec<u64> = store
-        .boots("0badcafe")
-        .unwrap()
-        .iter()
-        .map(|boot| boot.id)
-        .collect();
-    assert_eq!(ids, [1, 2]);
-    assert_eq!(store.boots("other").unwrap(), []);
 }

@@ -174,12 +174,59 @@ async fn a_disk_that_takes_no_state_does_not_end_the_vm_and_the_next_change_is_w
         let obstacle = bench.store.paths(&bench.name).dir.join("state.json.new");
         std::fs::create_dir(&obstacle).unwrap();
         client.call(Request::Pause).await.unwrap();
-        assert_eq!(status(&mut client).await.phase, Phase::Paused);
+        let told = status(&mut client).await;
+        assert_eq!(told.phase, Phase::Paused);
+        let unsaved = told.unsaved.unwrap();
+        assert!(unsaved.message.contains("state.json"), "{unsaved}");
         assert_eq!(bench.vm().phase, Phase::Running);
         std::fs::remove_dir(&obstacle).unwrap();
-        bench.world.agent_says(READY).await;
-        client.call(Request::WaitReady).await.unwrap();
+        // Nothing else happens to the VM.
+        tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
         assert_eq!(bench.vm().phase, Phase::Paused);
+        assert_eq!(status(&mut client).await.unsaved, None);
+    })
+    .await;
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test(start_paused = true)]
+async fn a_full_disk_takes_the_state_in_the_room_that_the_last_one_had() {
+    locally(async {
+        let bench = Bench::new();
+        let (mut client, shim) = bench.running().await;
+        let new = bench.store.paths(&bench.name).dir.join("state.json.new");
+        let fill = || std::os::unix::fs::symlink("/dev/full", &new).unwrap();
+        fill();
+        client.call(Request::Pause).await.unwrap();
+        assert_eq!(bench.vm().phase, Phase::Paused);
+        assert_eq!(status(&mut client).await.unsaved, None);
+        fill();
+        client.call(Request::Resume).await.unwrap();
+        assert_eq!(bench.vm().phase, Phase::Running);
+        fill();
+        client.call(Request::Kill).await.unwrap();
+        shim.await.unwrap().unwrap();
+        assert_eq!(bench.vm().exit().unwrap().reason, ExitReason::Killed);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_state_that_somebody_tore_is_written_anew_when_the_shim_is_asked() {
+    locally(async {
+        let bench = Bench::new();
+        let (mut client, _shim) = bench.running().await;
+        let before = bench.vm();
+        let path = bench.store.paths(&bench.name).state;
+        for damage in ["{\"version\":1,", "", "{\"version\":99}"] {
+            std::fs::write(&path, damage).unwrap();
+            assert!(bench.vm().problem.is_some());
+            status(&mut client).await;
+            assert_eq!(bench.vm(), before);
+        }
+        std::fs::remove_file(&path).unwrap();
+        status(&mut client).await;
+        assert_eq!(bench.vm(), before);
     })
     .await;
 }

@@ -118,6 +118,40 @@ async fn a_client_that_does_not_read_has_a_gap_and_the_guest_and_others_lose_not
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_client_that_asks_and_never_reads_is_cut_off_before_its_answers_fill_the_shim() {
+    locally(async {
+        let bench = Bench::new();
+        let (mut client, _shim) = bench.running().await;
+        let (rows, columns) = (100, 200);
+        let size = Request::Resize { rows, columns };
+        client.call(size).await.unwrap();
+        let page = vec![b'x'; 20_000];
+        bench.world.prints(&page).await;
+        printed(&mut client, 20_000).await;
+        let (listener, mut talker) = bench.client().await.split();
+        let mut asked = 0;
+        while let Ok(()) = talker
+            .say(ClientFrame::Request {
+                id: asked,
+                request: Request::Screen,
+            })
+            .await
+        {
+            asked += 1;
+            assert!(asked < 100, "it is still served");
+            // By then the shim has heard it.
+            status(&mut client).await;
+        }
+        drop(listener);
+        // Who does read is served however much it asks for.
+        for _ in 0..10 {
+            client.call(Request::Screen).await.unwrap();
+        }
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_is_typed_arrives_whole_and_in_order_and_holds_up_nobody_else() {
     locally(async {
         let bench = Bench::new();

@@ -1,0 +1,90 @@
+use super::super::super::{Accel, BackendKind, BootPhases, BootResult, Versions};
+use super::*;
+
+fn store() -> (tempfile::TempDir, Store) {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::locate(Some(dir.path())).unwrap();
+    (dir, store)
+}
+
+fn record(id: u64) -> BootRecord {
+    BootRecord {
+        id,
+        vm: "web".parse().unwrap(),
+        vm_id: "0badcafe".to_owned(),
+        at: jiff::Timestamp::UNIX_EPOCH,
+        backend: BackendKind::Qemu,
+        accel: Accel::Tcg,
+        result: BootResult::Ready,
+        phases: BootPhases::default(),
+        image: None,
+        boot_args: String::new(),
+        cpus: 1,
+        mem_size_mib: 128,
+        console_offset: 0,
+        versions: Versions::default(),
+    }
+}
+
+fn ids(store: &Store) -> Vec<u64> {
+    let boots = store.boots("0badcafe").unwrap();
+    boots.iter().map(|boot| boot.id).collect()
+}
+
+#[test]
+fn the_history_passes_over_lines_that_cannot_be_read() {
+    let (_dir, store) = store();
+    let record = record(1);
+    store.append_boot(&record).unwrap();
+    let mut file = OpenOptions::new()
+        .append(true)
+        .open(store.boots_file())
+        .unwrap();
+    file.write_all(b"{\"id\":").unwrap();
+    file.write_all(b"\n").unwrap();
+    store.append_boot(&self::record(2)).unwrap();
+    let ids: Vec<u64> = store
+        .boots("0badcafe")
+        .unwrap()
+        .iter()
+        .map(|boot| boot.id)
+        .collect();
+    assert_eq!(ids, [1, 2]);
+    assert_eq!(store.boots("other").unwrap(), []);
+}
+
+#[test]
+fn a_long_history_loses_its_oldest_boots_and_no_other() {
+    let (_dir, store) = store();
+    for id in 0..200 {
+        store.append_bounded(&record(id), 20_000, 10_000).unwrap();
+        let length = fs::metadata(store.boots_file()).unwrap().len();
+        assert!(length <= 20_000, "{length}");
+    }
+    let kept = ids(&store);
+    assert!(kept.len() > 20, "{kept:?}");
+    let last = 200 - kept.len() as u64;
+    assert_eq!(kept, (last..200).collect::<Vec<_>>());
+}
+
+const EACH: u64 = 100;
+
+#[test]
+fn boots_of_many_shims_at_once_are_all_kept_while_the_history_is_written_anew() {
+    let (_dir, store) = store();
+    std::thread::scope(|scope| {
+        for writer in 0..4 {
+            let store = &store;
+            scope.spawn(move || {
+                for number in 0..EACH {
+                    let record = record(writer * EACH + number);
+                    // Each append makes it too long, and everything is kept.
+                    store.append_bounded(&record, 0, u64::MAX).unwrap();
+                }
+            });
+        }
+    });
+    let mut kept = ids(&store);
+    kept.sort_unstable();
+    assert_eq!(kept, (0..4 * EACH).collect::<Vec<_>>());
+}
