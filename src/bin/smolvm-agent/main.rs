@@ -19,6 +19,7 @@ mod stages;
 mod wire;
 
 use std::process::{Command, ExitCode};
+use std::time::Duration;
 
 use cmdline::Cmdline;
 use log::{quieten_kernel, warn};
@@ -71,8 +72,9 @@ fn run() -> std::io::Result<std::convert::Infallible> {
         // Does not return when the disk has an init of its own.
         match root::enter(device) {
             Ok(directory) => shell.live_in(directory),
-            Err(error) => warn(&format!("cannot use the root disk {device}: {error}")),
+            Err(why) => warn(&why),
         }
+        stages.mark("root");
     }
     quieten_kernel(&cmdline);
     shell.start();
@@ -82,13 +84,14 @@ fn run() -> std::io::Result<std::convert::Infallible> {
 
 /// What is left when the agent itself has failed: a shell on whatever PID 1 was given.
 fn emergency_shell() -> ExitCode {
+    let mut pause = Duration::from_secs(1);
     loop {
         match Command::new(shell::BUSYBOX).arg("sh").status() {
             Ok(_) => warn("the emergency shell ended; here is another"),
-            Err(error) => {
-                warn(&format!("cannot start {}: {error}", shell::BUSYBOX));
-                std::thread::sleep(std::time::Duration::from_secs(5));
-            }
+            Err(error) => warn(&format!("cannot start {}: {error}", shell::BUSYBOX)),
         }
+        // One that ends at once would end without end.
+        std::thread::sleep(pause);
+        pause = (pause * 2).min(Duration::from_mins(1));
     }
 }
