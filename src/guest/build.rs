@@ -258,3 +258,7 @@ fn initramfs(
     }
     archive.into_bytes()
 }
+
+#[cfg(test)]
+#[path = "build_tests.rs"]
+mod tests;

@@ -49,6 +49,29 @@ pub enum GuestError {
         #[source]
         source: io::Error,
     },
+    /// A file of the user's own could not be opened.
+    #[error("could not open {what} `{}`", path.display())]
+    Unopened {
+        /// What it was to be.
+        what: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// A file of the user's own cannot be what it was named for.
+    #[error("cannot use `{}` as {what}: {why}", path.display())]
+    Unfit {
+        /// What it was to be.
+        what: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+        /// What would do.
+        hint: String,
+    },
     /// A program that building needs could not be run.
     #[error("could not run `{program}`")]
     Program {
@@ -131,6 +154,8 @@ impl Fault for GuestError {
         match self {
             Self::Unknown(_) | Self::UnknownDigest(_) => Code::NotFound,
             Self::Name(_)
+            | Self::Unopened { .. }
+            | Self::Unfit { .. }
             | Self::Kernel { .. }
             | Self::Executable { .. }
             | Self::Modules { .. }
@@ -164,7 +189,12 @@ impl Fault for GuestError {
             Self::InUse { .. } => Some("remove those VMs first".to_owned()),
             Self::Program { hint, .. }
             | Self::Missing { hint, .. }
+            | Self::Unfit { hint, .. }
             | Self::Executable { hint, .. } => Some(hint.clone()),
+            Self::Unopened { source, .. } => Some(match source.kind() {
+                io::ErrorKind::PermissionDenied => "make it readable for this user".to_owned(),
+                _ => "name a file that exists".to_owned(),
+            }),
             Self::Name(_) => Some("choose a name such as `tiny` or `debian-12`".to_owned()),
             Self::Modules { .. } => Some(
                 "give the directory lib/modules/<release> that was made with the kernel".to_owned(),

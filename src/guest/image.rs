@@ -328,4 +328,4 @@ fn is_digest(text: &str) -> bool {
 
 #[cfg(test)]
 #[path = "image_tests.rs"]
-mod tests;
+pub(super) mod tests;

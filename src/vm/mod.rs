@@ -15,8 +15,8 @@ pub use name::{NameError, VmName};
 pub use phase::{Admission, Operation, Phase, Refusal};
 pub use process::ProcessId;
 pub use spec::{
-    Accel, Arch, BackendKind, CpuModel, DiskMode, ImageRef, NetworkMode, PortForward, SPEC_VERSION,
-    SpecError, VmSpec, is_id,
+    Accel, Arch, BackendKind, CpuModel, DiskMode, ImageRef, MEM_SIZE_MIB, NetworkMode, PortForward,
+    SPEC_VERSION, SpecError, VCPU_COUNT, VmSpec, is_id,
 };
 pub use state::{Exit, ExitReason, STATE_VERSION, VmState};
 pub use store::{Problem, Registration, ShimLock, Store, StoreError, Vm, VmPaths};

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use tokio::time::timeout;
 
-use super::boot::Detector;
+use super::boot::{Detector, PROMPT};
 use super::host::Host;
 use super::life::{KILL_DEADLINE, overdue};
 use super::owner::Owner;
@@ -93,7 +93,8 @@ impl<H: Host> Owner<H> {
 
     /// Goes on where the shim before us left off.
     fn resume_boot(&mut self, vm: &Vm) {
-        let pattern = self.subject.spec.ready_pattern.as_deref();
+        let prompt = (!speaks(&vm.state.argv)).then_some(PROMPT);
+        let pattern = self.subject.spec.ready_pattern.as_deref().or(prompt);
         let pattern = pattern.filter(|_| !vm.state.ready);
         self.boot.detector = Detector::adopted(pattern.and_then(|text| by_line(text).ok()));
         let Some(boot) = &vm.state.boot else { return };
@@ -117,10 +118,15 @@ impl<H: Host> Owner<H> {
             kernel: spec.kernel.clone().unwrap_or_default(),
             initrd: spec.initrd.clone(),
             rootfs: spec.rootfs.clone(),
-            has_agent: vm.state.argv.iter().any(|word| word.contains(PORT_NAME)),
+            has_agent: speaks(&vm.state.argv),
             paths: self.subject.paths.clone(),
             run_dir: self.subject.run_dir.clone(),
             spec,
         }
     }
+}
+
+/// Whether the VMM was given the agent's channel.
+fn speaks(argv: &[String]) -> bool {
+    argv.iter().any(|word| word.contains(PORT_NAME))
 }
