@@ -54,6 +54,10 @@ impl Fleet {
             "disk_size",
             self.check_disk_size(draft, image.as_ref().ok()),
         );
+        hold(
+            "disk_mode",
+            self.check_disk_mode(draft, image.as_ref().ok()),
+        );
         hold("image", image.map(drop));
         hold(
             "kernel",
@@ -144,6 +148,26 @@ impl Fleet {
     /// What happens to the root file system.
     pub(super) fn disk_mode(&self, draft: &Draft) -> DiskMode {
         draft.disk_mode.unwrap_or(self.config.disk_mode)
+    }
+
+    /// An image is never changed once made.
+    fn check_disk_mode(&self, draft: &Draft, image: Option<&Option<Image>>) -> Result<(), Failure> {
+        match image {
+            Some(Some(Image {
+                rootfs: Some(_),
+                reference,
+                ..
+            })) if draft.rootfs.is_none() && self.disk_mode(draft) == DiskMode::Shared => {
+                Err(invalid(format!(
+                    "the disk of the image `{}` cannot be shared: images are never written to",
+                    reference.name
+                ))
+                .with_hint(
+                    "use `--disk-mode isolated`, or `--rootfs` with a copy of the disk to share",
+                ))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn check_disk_size(&self, draft: &Draft, image: Option<&Option<Image>>) -> Result<(), Failure> {

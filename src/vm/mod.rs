@@ -10,7 +10,7 @@ mod spec;
 mod state;
 mod store;
 
-pub use boot::{BootPhase, BootPhases, BootRecord, BootResult, Versions};
+pub use boot::{BootPhase, BootPhases, BootRecord, BootResult, GuestStages, Versions};
 pub use name::{NameError, VmName};
 pub use phase::{Admission, Operation, Phase, Refusal};
 pub use process::ProcessId;

@@ -17,7 +17,9 @@ use crate::backends::{Backend, Launched, Machine, ProcessExit};
 use crate::console::expect::by_line;
 use crate::fault::{Code, Failure};
 use crate::shim::protocol::Answer;
-use crate::vm::{BootPhases, BootRecord, BootResult, Exit, Operation, Phase, Versions};
+use crate::vm::{
+    BootPhases, BootRecord, BootResult, Exit, GuestStages, Operation, Phase, Versions,
+};
 
 /// A VMM that is not ready by then never will be.
 const LAUNCH_DEADLINE: Duration = Duration::from_secs(30);
@@ -147,6 +149,7 @@ impl<H: Host> Owner<H> {
             accel: launch.accel,
             result: BootResult::Booting,
             phases: BootPhases::default(),
+            guest_stages: GuestStages::default(),
             image: spec.image.as_ref().map(|image| image.digest.clone()),
             boot_args: spec.boot_args.clone().unwrap_or_default(),
             cpus: spec.vcpu_count,

@@ -236,6 +236,7 @@ fn the_history_passes_over_lines_that_cannot_be_read() {
         accel: super::super::Accel::Tcg,
         result: super::super::BootResult::Ready,
         phases: BootPhases::default(),
+        guest_stages: crate::vm::GuestStages::default(),
         image: None,
         boot_args: String::new(),
         cpus: 1,
