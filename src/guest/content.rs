@@ -117,9 +117,10 @@ pub fn check_initrd(path: &Path) -> Result<(), GuestError> {
     if packed || archive || disk {
         return Ok(());
     }
-    let why = match is_text(&head) {
-        true => "it is text",
-        false => "it is neither an archive of cpio nor packed with a method that a kernel knows",
+    let why = if is_text(&head) {
+        "it is text"
+    } else {
+        "it is neither an archive of cpio nor packed with a method that a kernel knows"
     };
     let hint = "give an archive of cpio (`cpio -o -H newc`), which may be packed with gzip, xz, zstd or lz4";
     Err(unfit(WHAT, path, why, hint))

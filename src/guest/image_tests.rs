@@ -80,6 +80,8 @@ fn an_image_is_made_found_and_read_back_whole() {
     assert_eq!(bench.store.latest("web-1").unwrap(), built);
     assert_eq!(bench.store.pinned(&built.reference).unwrap(), built);
     assert!(built.has_agent);
+    let agent = hash_of(&bench.path("agent")).unwrap();
+    assert_eq!(built.agent_sha256, Some(agent));
     assert_eq!(built.kernel_release.as_deref(), Some("6.1.0-test"));
     assert!(built.vmlinuz.is_file() && built.vmlinux.is_some());
     assert_eq!(bench.left(), ["web-1"]);

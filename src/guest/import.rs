@@ -24,6 +24,7 @@ pub(super) fn draft(sources: &ImportSources) -> Result<Draft, GuestError> {
         arch: kernel.arch,
         kernel_release: kernel.release,
         has_agent,
+        agent_sha256: None,
         files,
     })
 }

@@ -205,7 +205,7 @@ impl Root {
             Ok(found) if mode_of_file(&found).is_none() => {
                 return Err(io::Error::other("it is no file"));
             }
-            Err(Errno::ENOENT) => self.make_way(),
+            Err(Errno::ENOENT) => make_way(),
             _ => {}
         }
         let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_CREAT;
@@ -224,16 +224,16 @@ impl Root {
         mount(Some(RESOLV_CONF), target, none, MsFlags::MS_BIND, none)?;
         Ok(())
     }
+}
 
-    /// Distributions with systemd link to a file below `/run`, which is ours and empty.
-    fn make_way(&self) {
-        let link = fs::read_link(format!("{MOUNT_POINT}{RESOLV_CONF}")).unwrap_or_default();
-        let below = ["/run", "../run"]
-            .iter()
-            .find_map(|run| link.strip_prefix(run).ok()?.parent());
-        if let Some(below) = below {
-            let _ = fs::create_dir_all(Path::new("/run").join(below));
-        }
+/// Distributions with systemd link to a file below `/run`, which is ours and empty.
+fn make_way() {
+    let link = fs::read_link(format!("{MOUNT_POINT}{RESOLV_CONF}")).unwrap_or_default();
+    let below = ["/run", "../run"]
+        .iter()
+        .find_map(|run| link.strip_prefix(run).ok()?.parent());
+    if let Some(below) = below {
+        let _ = fs::create_dir_all(Path::new("/run").join(below));
     }
 }
 
