@@ -119,6 +119,7 @@ impl<H: Host> Owner<H> {
             initrd: spec.initrd.clone(),
             rootfs: spec.rootfs.clone(),
             has_agent: speaks(&vm.state.argv),
+            tap: None,
             paths: self.subject.paths.clone(),
             run_dir: self.subject.run_dir.clone(),
             spec,
