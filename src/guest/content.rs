@@ -134,6 +134,9 @@ pub fn has_agent(initrd: &Path) -> io::Result<bool> {
     loop {
         let kept = buffer.len();
         let read = file.by_ref().take(1 << 20).read_to_end(&mut buffer)?;
+        if kept == 0 && PACKED.iter().any(|(_, magic)| buffer.starts_with(magic)) {
+            return Ok(false);
+        }
         let found = buffer
             .windows(needle.len())
             .any(|window| window[0] == needle[0] && window == needle);

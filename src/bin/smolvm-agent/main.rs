@@ -2,8 +2,9 @@
 //! starts a shell on the serial line, and says *ready* to the host once that shell reads.
 //!
 //! The program is linked statically (`build.rs`), has no thread, and starts no process but the
-//! shell, and busybox where the image lacks its links. It never ends by itself: whatever fails becomes one line on the console, and a panic
-//! becomes an emergency shell, because the death of PID 1 is the death of the guest.
+//! shell, and busybox where the image lacks its links. It never ends by itself: whatever fails
+//! becomes one line on the console, and a panic becomes an emergency shell, because the death of
+//! PID 1 is the death of the guest.
 
 mod cmdline;
 mod log;

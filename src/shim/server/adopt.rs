@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use tokio::time::timeout;
 
-use super::boot::{Detector, PROMPT};
+use super::boot::{Detector, prompt};
 use super::host::Host;
 use super::life::{KILL_DEADLINE, overdue};
 use super::owner::Owner;
@@ -93,7 +93,8 @@ impl<H: Host> Owner<H> {
 
     /// Goes on where the shim before us left off.
     fn resume_boot(&mut self, vm: &Vm) {
-        let prompt = (!speaks(&vm.state.argv)).then_some(PROMPT);
+        let has_disk = vm.state.argv.iter().any(|word| word == "-blockdev");
+        let prompt = prompt(speaks(&vm.state.argv), has_disk);
         let pattern = self.subject.spec.ready_pattern.as_deref().or(prompt);
         let pattern = pattern.filter(|_| !vm.state.ready);
         self.boot.detector = Detector::adopted(pattern.and_then(|text| by_line(text).ok()));

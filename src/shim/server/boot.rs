@@ -13,7 +13,20 @@ const WINDOW: usize = 4096;
 
 /// What says *ready* where neither an agent nor a pattern of the user's does: the last line is a login
 /// or a shell's prompt. A line that begins with `[` is the kernel's.
-pub(super) const PROMPT: &str = r"^(?:[^\[\n][^\n]{0,63})?(?:login: ?|[#$] )\z";
+const PROMPT: &str = r"^(?:[^\[\n][^\n]{0,63})?(?:login: ?|[#$] )\z";
+
+/// The same where an init on the root disk may take over from the agent, whose own shell prompts
+/// before it says *ready*.
+const LOGIN: &str = r"^(?:[^\[\n][^\n]{0,63})?login: ?\z";
+
+/// The pattern that says *ready* where the user gave none, in place of the agent or beside it.
+pub(super) fn prompt(has_agent: bool, has_disk: bool) -> Option<&'static str> {
+    match (has_agent, has_disk) {
+        (false, _) => Some(PROMPT),
+        (true, true) => Some(LOGIN),
+        (true, false) => None,
+    }
+}
 
 /// A milestone in the bytes just taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -271,10 +284,15 @@ mod tests {
             ("costs 5 $", false),
             ("Last login: Monday\r\n", false),
         ] {
-            let mut detector = Detector::new(Some(by_line(PROMPT).unwrap()));
-            let found = detector.take(printed.as_bytes());
-            let ready = found.iter().any(|found| found.phase == BootPhase::Ready);
-            assert_eq!(ready, is_prompt, "{printed:?}");
+            let ready = |pattern: Option<&str>| {
+                let mut detector = Detector::new(pattern.map(|it| by_line(it).unwrap()));
+                let found = detector.take(printed.as_bytes());
+                found.iter().any(|found| found.phase == BootPhase::Ready)
+            };
+            assert_eq!(ready(prompt(false, false)), is_prompt, "{printed:?}");
+            let is_login = printed.ends_with("login: ");
+            assert_eq!(ready(prompt(true, true)), is_login, "{printed:?}");
+            assert!(!ready(prompt(true, false)));
         }
     }
 

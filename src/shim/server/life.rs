@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::time::timeout;
 
 use super::agent::Agent;
-use super::boot::{Detector, PROMPT};
+use super::boot::{Detector, prompt};
 use super::clients::ClientId;
 use super::ending::{Ending, boot_result, failed_start, last_words};
 use super::gap;
@@ -126,7 +126,7 @@ impl<H: Host> Owner<H> {
             accel_reason,
         } = prepared;
         let spec = &self.subject.spec;
-        let prompt = (!launch.has_agent).then_some(PROMPT);
+        let prompt = prompt(launch.has_agent, launch.rootfs.is_some());
         let pattern = spec.ready_pattern.as_deref().or(prompt);
         let pattern = pattern.map(by_line).transpose();
         let pattern = match pattern {
