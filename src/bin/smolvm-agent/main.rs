@@ -6,7 +6,10 @@
 //! becomes one line on the console, and a panic becomes an emergency shell, because the death of
 //! PID 1 is the death of the guest.
 
+mod backoff;
 mod cmdline;
+mod devices;
+mod lines;
 mod log;
 mod modules;
 mod mounts;
@@ -17,14 +20,16 @@ mod root;
 mod serve;
 mod shell;
 mod stages;
+mod vsock;
 mod wire;
 
 use std::process::{Command, ExitCode};
 use std::time::Duration;
 
 use cmdline::Cmdline;
+use devices::Wave;
 use log::{quieten_kernel, warn};
-use modules::{Modules, Wave};
+use modules::Modules;
 use serve::Agent;
 use shell::Shell;
 use stages::Stages;
@@ -59,7 +64,7 @@ fn run() -> std::io::Result<std::convert::Infallible> {
 
     // Signals are blocked before the first child exists, and uevents are listened to before the
     // first module can cause one, so that neither is missed.
-    let mut agent = Agent::new(&cmdline)?;
+    let mut agent = Agent::new()?;
     let mut modules = Modules::read(&cmdline);
     modules.load(Wave::First);
     stages.mark("modules");
