@@ -26,6 +26,7 @@ have() {
         qemu) has_command "qemu-system-$(uname -m)" ;;
         qemu-img) has_command qemu-img ;;
         cc) has_command cc ;;
+        mke2fs) PATH=$PATH:/usr/sbin:/sbin has_command mke2fs ;;
         # The compiler prints the name back unchanged when it has no such file.
         static-libc)
             local archive
@@ -50,6 +51,7 @@ words_for() {
         qemu) say "qemu-system-$(uname -m)" ;;
         qemu-img) say "qemu-img" ;;
         cc) say "a C linker (cc)" ;;
+        mke2fs) say "mke2fs" ;;
         static-libc) say "the static C library (libc.a), which the guest's agent is linked with" ;;
         groups) say "a program that puts users into groups (usermod or adduser)" ;;
         download) say "a program that downloads (curl or wget)" ;;
@@ -90,6 +92,7 @@ package_for() {
         "apk qemu "*) say "qemu-system-$machine" ;;
         "apk static-libc "*) say musl-dev ;;
         "brew qemu "* | "brew qemu-img "*) say qemu ;;
+        *" mke2fs "*) say e2fsprogs ;;
         *" qemu-img "*) say qemu-img ;;
         *" cc "*) say gcc ;;
         "dnf ip "*) say iproute ;;

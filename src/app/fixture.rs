@@ -201,6 +201,7 @@ pub(crate) fn boot(id: u64, phase: Phase) -> BootRecord {
             _ => BootResult::Ready,
         },
         phases,
+        guest_stages: crate::vm::GuestStages::default(),
         image: None,
         boot_args: "console=ttyS0".to_owned(),
         cpus: 1,

@@ -49,6 +49,12 @@ pub enum BackendError {
         /// Its own last lines.
         words: String,
     },
+    /// Another process holds the lock on the disk.
+    #[error("the disk `{}` is being used by another VM or program", path.display())]
+    DiskTaken {
+        /// The disk.
+        path: PathBuf,
+    },
     /// The VMM refused a command.
     #[error("{program} refused `{command}`: {reason}")]
     Refused {
@@ -136,6 +142,9 @@ impl Fault for BackendError {
             Self::PortTaken { by: Some(vm), .. } => Some(format!(
                 "VM `{vm}` publishes it: choose another port, or stop that VM"
             )),
+            Self::DiskTaken { .. } => {
+                Some("end what uses it, or create the VM with `--disk-mode isolated`".to_owned())
+            }
             Self::PortTaken { by: None, .. } => Some("choose another port".to_owned()),
             _ => None,
         }

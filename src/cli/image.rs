@@ -67,6 +67,7 @@ fn json_of(reference: &ImageRef, image: Result<&Image, &GuestError>) -> Value {
         "arch": known.map(|image| image.arch),
         "kernel_release": known.and_then(|image| image.kernel_release.as_deref()),
         "has_agent": known.map(|image| image.has_agent),
+        "agent_sha256": known.and_then(|image| image.agent_sha256.as_deref()),
         "has_rootfs": known.map(|image| image.rootfs.is_some()),
         "size_bytes": known.map(|image| image.size),
         "made_at": known.map(|image| image.made_at),

@@ -116,12 +116,12 @@ fn a_bad_value_is_shown_with_its_line_and_what_would_do() {
         ),
         (
             "vcpu_count = 0",
-            "column 14: 0 is not a number from 1 to 255",
+            "column 14: 0 is not a number from 1 to 32",
             "             ^",
         ),
         (
             "mem_size_mib = -5",
-            "column 16: -5 is not a number from 16 to 16777216",
+            "column 16: -5 is not a number from 32 to 16777216",
             "               ^^",
         ),
         (
@@ -310,5 +310,28 @@ fn no_text_however_broken_makes_the_reader_panic() {
     }
     for end in (0..EXAMPLE.len()).filter(|&end| EXAMPLE.is_char_boundary(end)) {
         let _ = parse(&EXAMPLE[..end]);
+    }
+}
+
+#[test]
+fn a_configured_size_has_the_bounds_of_one_that_is_asked_for() {
+    use crate::vm::{MEM_SIZE_MIB, VCPU_COUNT};
+    let bounds = [
+        (
+            "vcpu_count",
+            u64::from(*VCPU_COUNT.start())..=u64::from(*VCPU_COUNT.end()),
+        ),
+        ("mem_size_mib", MEM_SIZE_MIB),
+    ];
+    for (key, bounds) in bounds {
+        for number in [
+            bounds.start() - 1,
+            *bounds.start(),
+            *bounds.end(),
+            bounds.end() + 1,
+        ] {
+            let read = parse(&format!("{key} = {number}"));
+            assert_eq!(read.is_ok(), bounds.contains(&number), "{key} = {number}");
+        }
     }
 }

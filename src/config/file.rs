@@ -17,8 +17,8 @@ use crate::vm::{Accel, CpuModel, DiskMode, NetworkMode};
 #[serde(deny_unknown_fields, default)]
 pub(super) struct File {
     backend: Option<Backend>,
-    vcpu_count: Option<Within<1, 255>>,
-    mem_size_mib: Option<Within<16, 16_777_216>>,
+    vcpu_count: Option<Within<1, 32>>,
+    mem_size_mib: Option<Within<32, 16_777_216>>,
     disk_mode: Option<DiskMode>,
     image: Option<ImageName>,
     network: Option<NetworkMode>,

@@ -1,7 +1,6 @@
 //! What is acceptable in a draft: each function settles one field or says what is wrong with it.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -10,13 +9,11 @@ use super::{Draft, Fleet, Objection, host};
 use crate::backends::resolve::{self, Resolved};
 use crate::console::expect::by_line;
 use crate::fault::{Code, Failure};
-use crate::guest::{Image, ImageStore, kernel_arch};
-use crate::vm::{Arch, BackendKind, DiskMode, NetworkMode, PortForward, VmName};
+use crate::guest::{Image, ImageStore, content, kernel_arch};
+use crate::vm::{
+    Arch, BackendKind, DiskMode, MEM_SIZE_MIB, NetworkMode, PortForward, VCPU_COUNT, VmName,
+};
 
-/// vCPUs that a VM may have.
-const CPUS: std::ops::RangeInclusive<u32> = 1..=32;
-/// The least memory, in MiB, in which a kernel with an initramfs comes up.
-const LEAST_MEMORY_MIB: u64 = 32;
 /// Size of a VM's own layer, in MiB: up to 16 TiB, where ext4 with 4 KiB blocks ends.
 const DISK_MIB: std::ops::RangeInclusive<u64> = 1..=16 << 20;
 /// `COMMAND_LINE_SIZE` of x86 and arm64, the final zero included.
@@ -57,20 +54,18 @@ impl Fleet {
             "disk_size",
             self.check_disk_size(draft, image.as_ref().ok()),
         );
+        hold(
+            "disk_mode",
+            self.check_disk_mode(draft, image.as_ref().ok()),
+        );
         hold("image", image.map(drop));
         hold(
             "kernel",
             kernel(draft, arch.as_ref().ok().copied()).map(drop),
         );
         hold("arch", arch.map(drop));
-        hold(
-            "initrd",
-            file("initial RAM file system", draft.initrd.as_deref()).map(drop),
-        );
-        hold(
-            "rootfs",
-            file("root file system", draft.rootfs.as_deref()).map(drop),
-        );
+        hold("initrd", initrd(draft).map(drop));
+        hold("rootfs", rootfs(draft).map(drop));
         hold("boot_args", check_boot_args(draft.boot_args.as_deref()));
         hold(
             "ready_pattern",
@@ -124,10 +119,10 @@ impl Fleet {
     /// The number of vCPUs.
     pub(super) fn vcpu_count(&self, draft: &Draft) -> Result<u32, Failure> {
         let count = draft.vcpu_count.unwrap_or(self.config.vcpu_count);
-        if CPUS.contains(&count) {
+        if VCPU_COUNT.contains(&count) {
             return Ok(count);
         }
-        let (least, most) = (CPUS.start(), CPUS.end());
+        let (least, most) = (VCPU_COUNT.start(), VCPU_COUNT.end());
         Err(invalid(format!("a VM cannot have {count} vCPUs"))
             .with_hint(format!("choose cpus from {least} to {most}")))
     }
@@ -135,21 +130,44 @@ impl Fleet {
     /// Memory in MiB.
     pub(super) fn mem_size_mib(&self, draft: &Draft, host: Option<u64>) -> Result<u64, Failure> {
         let size = draft.mem_size_mib.unwrap_or(self.config.mem_size_mib);
-        let most = host.unwrap_or(u64::MAX);
-        if (LEAST_MEMORY_MIB..=most).contains(&size) {
+        let (least, highest) = (*MEM_SIZE_MIB.start(), *MEM_SIZE_MIB.end());
+        let most = host.map_or(highest, |host| host.min(highest));
+        if (least..=most).contains(&size) {
             return Ok(size);
         }
-        let message = if size < LEAST_MEMORY_MIB {
+        let message = if size < least {
             format!("{size} MiB of memory are too little for a VM")
+        } else if most == highest {
+            format!("{size} MiB of memory are more than a VM can have")
         } else {
             format!("{size} MiB of memory are more than this host's {most} MiB")
         };
-        Err(invalid(message).with_hint(format!("choose from {LEAST_MEMORY_MIB} to {most} MiB")))
+        Err(invalid(message).with_hint(format!("choose from {least} to {most} MiB")))
     }
 
     /// What happens to the root file system.
     pub(super) fn disk_mode(&self, draft: &Draft) -> DiskMode {
         draft.disk_mode.unwrap_or(self.config.disk_mode)
+    }
+
+    /// An image is never changed once made.
+    fn check_disk_mode(&self, draft: &Draft, image: Option<&Option<Image>>) -> Result<(), Failure> {
+        match image {
+            Some(Some(Image {
+                rootfs: Some(_),
+                reference,
+                ..
+            })) if draft.rootfs.is_none() && self.disk_mode(draft) == DiskMode::Shared => {
+                Err(invalid(format!(
+                    "the disk of the image `{}` cannot be shared: images are never written to",
+                    reference.name
+                ))
+                .with_hint(
+                    "use `--disk-mode isolated`, or `--rootfs` with a copy of the disk to share",
+                ))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn check_disk_size(&self, draft: &Draft, image: Option<&Option<Image>>) -> Result<(), Failure> {
@@ -169,13 +187,27 @@ impl Fleet {
             return Err(invalid("a shared disk is as large as the image's own")
                 .with_hint("leave the size out, or use `--disk-mode isolated`"));
         }
-        let rootfs = draft.rootfs.as_ref();
-        let of_image = |image: &Image| image.rootfs.is_some();
-        match image {
-            Some(image) if rootfs.is_none() && !image.as_ref().is_some_and(of_image) => Err(
-                invalid("there is no disk to size: neither the image nor `--rootfs` brings one")
-                    .with_hint("leave the size out"),
-            ),
+        let of_image = match image {
+            Some(image) => image.as_ref().and_then(|image| image.rootfs.as_ref()),
+            // Whatever is wrong with it is held against it already.
+            None => return Ok(()),
+        };
+        let Some(base) = draft.rootfs.as_ref().or(of_image) else {
+            return Err(invalid(
+                "there is no disk to size: neither the image nor `--rootfs` brings one",
+            )
+            .with_hint("leave the size out"));
+        };
+        match content::check_disk(base) {
+            Ok(disk) if disk.size > size << 20 => {
+                let least = disk.size.div_ceil(1 << 20);
+                Err(invalid(format!(
+                    "a disk of {size} MiB is smaller than what is on it: `{}` has {least} MiB",
+                    base.display()
+                ))
+                .with_hint(format!("choose {least} MiB or more, or leave the size out")))
+            }
+            // Held against the root file system, as above.
             _ => Ok(()),
         }
     }
@@ -267,11 +299,12 @@ pub(super) fn arch(draft: &Draft, image: Option<&Image>) -> Result<Arch, Failure
 
 /// The kernel in place of the image's, absolute: it must be one.
 pub(super) fn kernel(draft: &Draft, arch: Option<Arch>) -> Result<Option<PathBuf>, Failure> {
-    let Some(path) = file("kernel", draft.kernel.as_deref())? else {
+    let Some(path) = draft.kernel.as_deref() else {
         return Ok(None);
     };
-    let of = File::open(&path).and_then(kernel_arch);
-    let Some(of) = of.map_err(|error| unreadable("kernel", &path, &error))? else {
+    let of = kernel_arch(content::open("the kernel", path)?)
+        .map_err(|error| invalid(format!("could not read `{}`: {error}", path.display())))?;
+    let Some(of) = of else {
         return Err(
             invalid(format!("`{}` is no Linux kernel", path.display())).with_hint(
                 "give an ELF `vmlinux`, a `bzImage` (often named `vmlinuz`), or arm64's `Image`",
@@ -284,44 +317,32 @@ pub(super) fn kernel(draft: &Draft, arch: Option<Arch>) -> Result<Option<PathBuf
             path.display()
         ))
         .with_hint(format!("say `--arch {of}`, or give another kernel"))),
-        _ => Ok(Some(path)),
+        _ => absolute(path).map(Some),
     }
 }
 
-/// A file that the user named, absolute, because shims run in `/`: it must be there and readable.
-pub(super) fn file(what: &str, path: Option<&Path>) -> Result<Option<PathBuf>, Failure> {
-    let Some(path) = path else {
-        return Ok(None);
+/// The initial RAM file system in place of the image's, absolute.
+pub(super) fn initrd(draft: &Draft) -> Result<Option<PathBuf>, Failure> {
+    let check = |path: &PathBuf| -> Result<PathBuf, Failure> {
+        content::check_initrd(path)?;
+        absolute(path)
     };
-    let check = || -> io::Result<PathBuf> {
-        // Before it is opened: opening a FIFO would wait for its other end.
-        let meta = std::fs::metadata(path)?;
-        if meta.is_dir() {
-            return Err(io::ErrorKind::IsADirectory.into());
-        }
-        if !meta.is_file() {
-            return Err(io::Error::other("it is no regular file"));
-        }
-        File::open(path)?;
-        if meta.len() == 0 {
-            return Err(io::Error::other("it is empty"));
-        }
-        std::path::absolute(path)
-    };
-    check()
-        .map(Some)
-        .map_err(|error| unreadable(what, path, &error))
+    draft.initrd.as_ref().map(check).transpose()
 }
 
-fn unreadable(what: &str, path: &Path, error: &io::Error) -> Failure {
-    let failure = invalid(format!(
-        "could not use {what} `{}`: {error}",
-        path.display()
-    ));
-    match error.kind() {
-        io::ErrorKind::PermissionDenied => failure.with_hint("make it readable for this user"),
-        _ => failure.with_hint("name a file that exists"),
-    }
+/// The root file system in place of the image's, absolute.
+pub(super) fn rootfs(draft: &Draft) -> Result<Option<PathBuf>, Failure> {
+    let check = |path: &PathBuf| -> Result<PathBuf, Failure> {
+        content::check_disk(path)?;
+        absolute(path)
+    };
+    draft.rootfs.as_ref().map(check).transpose()
+}
+
+/// Shims run in `/`.
+fn absolute(path: &Path) -> Result<PathBuf, Failure> {
+    std::path::absolute(path)
+        .map_err(|error| invalid(format!("could not find `{}`: {error}", path.display())))
 }
 
 fn check_port_free(port: u16) -> Result<(), Failure> {

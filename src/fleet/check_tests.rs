@@ -29,7 +29,7 @@ fn objections(fleet: &Fleet, draft: &Draft) -> Vec<Objection> {
 #[test]
 fn every_bad_value_is_held_against_its_field_with_what_and_the_way_out() {
     type Spoil = fn(&mut Draft, &Path);
-    let table: [(&str, &str, Spoil); 22] = [
+    let table: [(&str, &str, Spoil); 25] = [
         ("name", "contains 'W'", |d, _| d.name = Some("Web".into())),
         ("name", "needs a name", |d, _| d.name = Some(String::new())),
         ("name", "begin and end", |d, _| d.name = Some("-a".into())),
@@ -46,6 +46,11 @@ fn every_bad_value_is_held_against_its_field_with_what_and_the_way_out() {
         }),
         ("disk_size", "no disk to size", |d, _| {
             d.disk_size_mib = Some(64);
+        }),
+        ("disk_size", "root.img` has 2 MiB", |d, dir| {
+            fs::write(dir.join("root.img"), vec![0; 2 << 20]).unwrap();
+            d.rootfs = Some(dir.join("root.img"));
+            d.disk_size_mib = Some(1);
         }),
         ("publish", "twice", |d, _| {
             let port = TcpListener::bind("127.0.0.1:0")
@@ -77,7 +82,15 @@ fn every_bad_value_is_held_against_its_field_with_what_and_the_way_out() {
         ("initrd", "No such file", |d, dir| {
             d.initrd = Some(dir.join("none"));
         }),
-        ("rootfs", "no regular file", |d, _| {
+        ("initrd", "it is text", |d, dir| {
+            fs::write(dir.join("text"), "hello").unwrap();
+            d.initrd = Some(dir.join("text"));
+        }),
+        ("rootfs", "it is text", |d, dir| {
+            fs::write(dir.join("text"), "hello").unwrap();
+            d.rootfs = Some(dir.join("text"));
+        }),
+        ("rootfs", "it is a device", |d, _| {
             d.rootfs = Some("/dev/null".into());
         }),
         ("boot_args", "'\\n'", |d, _| {
@@ -222,7 +235,7 @@ fn network_and_backend_must_fit() {
 fn a_shared_disk_has_no_size_of_its_own() {
     let (dir, fleet) = fleet();
     let rootfs = dir.path().join("root.ext4");
-    fs::write(&rootfs, "x").unwrap();
+    fs::write(&rootfs, vec![0; 4096]).unwrap();
     let sized = Draft {
         rootfs: Some(rootfs),
         disk_size_mib: Some(64),
@@ -242,9 +255,13 @@ fn a_file_that_may_not_be_read_says_so() {
     let path = dir.path().join("secret");
     fs::write(&path, "x").unwrap();
     fs::set_permissions(&path, fs::Permissions::from_mode(0o0)).unwrap();
-    let result = file("kernel", Some(&path));
+    let result = content::open("the kernel", &path);
     // Root reads everything; anyone else is told.
     if !nix::unistd::Uid::effective().is_root() {
-        assert!(result.unwrap_err().message.contains("ermission denied"));
+        assert!(
+            Failure::from(result.unwrap_err())
+                .message
+                .contains("ermission denied")
+        );
     }
 }

@@ -140,6 +140,7 @@ impl Fleet {
         if vm.spec.is_none() {
             return Err(damaged(vm));
         }
+        self.check_disk(vm)?;
         spawn::spawn(&self.store, &vm.name, Task::Start).await?;
         let run = async {
             let mut client = self.dial(&self.again(&vm.name)).await?;

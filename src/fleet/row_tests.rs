@@ -27,6 +27,7 @@ fn boot(id: u64, result: BootResult) -> BootRecord {
         accel: Accel::Tcg,
         result,
         phases,
+        guest_stages: crate::vm::GuestStages::default(),
         image: None,
         boot_args: String::new(),
         cpus: 1,

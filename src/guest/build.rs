@@ -13,7 +13,7 @@ use super::image::BuildOptions;
 use super::kernel::Kernel;
 use super::modules::{self, Selection};
 use super::packages::{self, KernelFiles, Packages};
-use super::staging::{Content, Draft};
+use super::staging::{Content, Draft, hash_of_bytes};
 use crate::vm::Arch;
 
 /// No program of a guest is larger, in bytes.
@@ -62,6 +62,7 @@ pub(super) fn draft(
     let (busybox, applets) = busybox(options, arch, work, progress)?;
     progress("writing the image");
     let release = kernel.release.clone().unwrap_or_default();
+    let agent_sha256 = Some(hash_of_bytes(&agent));
     let initramfs = initramfs(agent, busybox, &applets, selection, &release);
     let mut files = kernel_contents(kernel.shipped, kernel.elf);
     files.push(("initramfs.cpio".to_owned(), Content::Bytes(initramfs)));
@@ -69,6 +70,7 @@ pub(super) fn draft(
         arch,
         kernel_release: kernel.release,
         has_agent: true,
+        agent_sha256,
         files,
     })
 }
@@ -258,3 +260,7 @@ fn initramfs(
     }
     archive.into_bytes()
 }
+
+#[cfg(test)]
+#[path = "build_tests.rs"]
+mod tests;

@@ -29,6 +29,8 @@ pub struct Image {
     pub rootfs: Option<PathBuf>,
     /// Whether our agent is in it.
     pub has_agent: bool,
+    /// Hash of that agent, hexadecimal; unknown where the image was imported.
+    pub agent_sha256: Option<String>,
     /// The kernel's release, such as `6.1.0-41-cloud-amd64`.
     pub kernel_release: Option<String>,
     /// When it was made.
@@ -300,6 +302,7 @@ impl ImageStore {
             initramfs: file("initramfs.cpio"),
             rootfs: rootfs.map(|name| dir.join(name)),
             has_agent: metadata.has_agent,
+            agent_sha256: metadata.agent_sha256,
             size: metadata.files.values().map(|entry| entry.size).sum(),
             kernel_release: metadata.kernel_release,
             made_at: metadata.made_at,
@@ -337,4 +340,4 @@ fn is_digest(text: &str) -> bool {
 
 #[cfg(test)]
 #[path = "image_tests.rs"]
-mod tests;
+pub(super) mod tests;

@@ -1,5 +1,4 @@
 use std::os::unix::fs::PermissionsExt;
-use std::time::Duration;
 
 use super::super::elf::tests::elf;
 use super::*;
@@ -7,13 +6,13 @@ use crate::fault::{Code, Fault};
 use crate::guest::agent::PORT_NAME;
 
 /// A directory with all that a build takes, each as small as it can be.
-struct Bench {
+pub(in crate::guest) struct Bench {
     directory: tempfile::TempDir,
-    store: ImageStore,
+    pub(in crate::guest) store: ImageStore,
 }
 
 impl Bench {
-    fn new() -> Self {
+    pub(in crate::guest) fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let store = ImageStore::new(directory.path().join("data/images"));
         let bench = Self { directory, store };
@@ -30,7 +29,7 @@ impl Bench {
         bench
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(in crate::guest) fn path(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }
 
@@ -40,7 +39,7 @@ impl Bench {
         fs::write(self.path("kernel"), kernel).unwrap();
     }
 
-    fn options(&self) -> BuildOptions {
+    pub(in crate::guest) fn options(&self) -> BuildOptions {
         BuildOptions {
             name: Some("web-1".to_owned()),
             kernel: Some(self.path("kernel")),
@@ -51,20 +50,17 @@ impl Bench {
         }
     }
 
-    fn build(&self) -> Result<Image, GuestError> {
+    pub(in crate::guest) fn build(&self) -> Result<Image, GuestError> {
         self.store.build(&self.options(), &mut |_| {})
     }
 
     /// What is left in the directory of images, the lock apart.
-    fn left(&self) -> Vec<String> {
+    pub(in crate::guest) fn left(&self) -> Vec<String> {
         let mut left = entries(self.store.root()).unwrap();
         left.retain(|name| name != ".lock");
         left
     }
 }
-
-/// One thing about the options that makes them wrong.
-type Change = fn(&mut BuildOptions, &Bench);
 
 fn spoil(path: &Path, content: &[u8]) {
     fs::remove_file(path).unwrap();
@@ -84,28 +80,14 @@ fn an_image_is_made_found_and_read_back_whole() {
     assert_eq!(bench.store.latest("web-1").unwrap(), built);
     assert_eq!(bench.store.pinned(&built.reference).unwrap(), built);
     assert!(built.has_agent);
+    let agent = hash_of(&bench.path("agent")).unwrap();
+    assert_eq!(built.agent_sha256, Some(agent));
     assert_eq!(built.kernel_release.as_deref(), Some("6.1.0-test"));
     assert!(built.vmlinuz.is_file() && built.vmlinux.is_some());
     assert_eq!(bench.left(), ["web-1"]);
     let listed = bench.store.list().unwrap();
     assert_eq!(listed.len(), 1);
     assert_eq!(listed[0].1.as_ref().unwrap(), &built);
-}
-
-#[test]
-fn the_initramfs_holds_the_agent_as_init_and_every_module_with_its_table() {
-    let bench = Bench::new();
-    let archive = fs::read(bench.build().unwrap().initramfs.unwrap()).unwrap();
-    let text = String::from_utf8_lossy(&archive);
-    for entry in [
-        "init\0",
-        "bin/busybox\0",
-        "lib/modules/6.1.0-test/virtio_pci.ko\0",
-        "3: virtio_console\n",
-        "root:x:0:0:",
-    ] {
-        assert!(text.contains(entry), "{entry:?}");
-    }
 }
 
 #[test]
@@ -238,175 +220,6 @@ fn an_image_in_use_is_not_removed_and_an_unused_one_is_even_when_damaged() {
     assert_eq!(bench.left(), Vec::<String>::new());
     let error = bench.store.remove(&image.reference, &|_| Vec::new());
     assert_eq!(error.unwrap_err().code(), Code::NotFound);
-}
-
-#[test]
-fn a_failed_build_says_why_and_leaves_nothing_behind() {
-    let bench = Bench::new();
-    let dynamic = elf(Arch::X86_64, &[(3, b"/lib64/ld.so\0")], &[]);
-    fs::write(bench.path("dynamic"), &dynamic).unwrap();
-    fs::write(bench.path("text"), "#!/bin/sh\n").unwrap();
-    fs::create_dir_all(bench.path("modules/6.1.0-other")).unwrap();
-    let cases: [(&str, Code, Change); 11] = [
-        ("linked dynamically", Code::InvalidInput, |o, b| {
-            o.agent = Some(b.path("dynamic"));
-        }),
-        ("no 64-bit", Code::InvalidInput, |o, b| {
-            o.agent = Some(b.path("text"));
-        }),
-        ("No such file", Code::RuntimeError, |o, b| {
-            o.agent = Some(b.path("absent"));
-        }),
-        ("linked dynamically", Code::InvalidInput, |o, b| {
-            o.busybox = Some(b.path("dynamic"));
-        }),
-        ("no Linux kernel", Code::InvalidInput, |o, b| {
-            o.kernel = Some(b.path("text"));
-        }),
-        ("no regular file", Code::RuntimeError, |o, b| {
-            o.kernel = Some(b.path("modules"));
-        }),
-        ("No such file", Code::RuntimeError, |o, b| {
-            o.modules = Some(b.path("absent"));
-        }),
-        (
-            "belong to the kernel 6.1.0-other",
-            Code::InvalidInput,
-            |o, b| {
-                o.modules = Some(b.path("modules/6.1.0-other"));
-            },
-        ),
-        ("given without them", Code::MissingDependency, |o, _| {
-            o.modules = None;
-        }),
-        ("given without it", Code::MissingDependency, |o, _| {
-            o.kernel = None;
-        }),
-        ("is a program for x86_64", Code::InvalidInput, |o, _| {
-            o.arch = Some(Arch::Aarch64);
-        }),
-    ];
-    for (words, code, change) in cases {
-        let mut options = bench.options();
-        change(&mut options, &bench);
-        let error = bench.store.build(&options, &mut |_| {}).unwrap_err();
-        assert_eq!(error.code(), code, "{error}");
-        let failure = crate::fault::Failure::from(error);
-        assert!(failure.message.contains(words), "{}", failure.message);
-        assert_eq!(bench.left(), Vec::<String>::new(), "{words}");
-    }
-}
-
-#[test]
-fn what_a_killed_build_left_is_removed_by_the_next() {
-    let bench = Bench::new();
-    let leftover = bench.store.root().join(".staging-dead/work");
-    fs::create_dir_all(&leftover).unwrap();
-    assert!(bench.store.list().unwrap().is_empty());
-    bench.build().unwrap();
-    assert_eq!(bench.left(), ["web-1"]);
-}
-
-#[test]
-fn a_second_build_waits_for_the_first_and_says_so() {
-    let bench = Bench::new();
-    let first = Staging::open(bench.store.root(), &mut |_| {}).unwrap();
-    let (said, heard) = std::sync::mpsc::channel();
-    std::thread::scope(|scope| {
-        let second = scope.spawn(|| {
-            let said = said.clone();
-            bench.store.build(&bench.options(), &mut move |step| {
-                said.send(step.to_owned()).unwrap();
-            })
-        });
-        let step = heard.recv_timeout(Duration::from_secs(10)).unwrap();
-        assert!(step.starts_with("waiting"), "{step}");
-        drop(first);
-        assert!(second.join().unwrap().is_ok());
-    });
-}
-
-#[test]
-fn a_directory_that_cannot_be_written_is_told_with_the_way_out() {
-    // Root writes everywhere, so the place is one that nobody can make: below a file.
-    let bench = Bench::new();
-    fs::write(bench.path("data"), "").unwrap();
-    let error = bench.build().unwrap_err();
-    assert!(error.to_string().starts_with("could not make `"), "{error}");
-    let denied = GuestError::io("make", "/x")(io::ErrorKind::ReadOnlyFilesystem.into());
-    assert!(denied.hint().unwrap().contains("--data-dir"));
-    let full = GuestError::io("write", "/x")(io::ErrorKind::StorageFull.into());
-    assert!(full.hint().unwrap().contains("make room"));
-}
-
-#[test]
-fn files_of_the_users_own_are_imported_and_recognised() {
-    let bench = Bench::new();
-    let built = bench.build().unwrap();
-    fs::write(bench.path("initrd"), "no agent in here").unwrap();
-    fs::write(bench.path("disk"), b"QFI\xfbrest").unwrap();
-    let mut ext4 = vec![0; 4096];
-    ext4[1080..1082].copy_from_slice(b"\x53\xef");
-    fs::write(bench.path("ext4"), ext4).unwrap();
-    let import = |name: &str, initrd: Option<PathBuf>, rootfs: Option<PathBuf>| {
-        let sources = ImportSources {
-            kernel: bench.path("kernel"),
-            initrd,
-            rootfs,
-            arch: None,
-        };
-        bench.store.import(name, &sources, &mut |_| {}).unwrap()
-    };
-    let image = import(
-        "plain",
-        Some(bench.path("initrd")),
-        Some(bench.path("disk")),
-    );
-    assert!(!image.has_agent);
-    assert!(image.rootfs.unwrap().ends_with("rootfs.qcow2"));
-    let image = import("other", built.initramfs, Some(bench.path("ext4")));
-    assert!(image.has_agent);
-    assert!(image.rootfs.unwrap().ends_with("rootfs.ext4"));
-    let image = import("raw", None, Some(bench.path("initrd")));
-    assert!(image.rootfs.unwrap().ends_with("rootfs.raw"));
-
-    let sources = ImportSources {
-        kernel: bench.path("disk"),
-        ..ImportSources::default()
-    };
-    let error = bench
-        .store
-        .import("bad", &sources, &mut |_| {})
-        .unwrap_err();
-    assert_eq!(error.code(), Code::InvalidInput);
-    let sources = ImportSources {
-        kernel: bench.path("kernel"),
-        arch: Some(Arch::Aarch64),
-        ..ImportSources::default()
-    };
-    let error = bench
-        .store
-        .import("bad", &sources, &mut |_| {})
-        .unwrap_err();
-    assert!(error.hint().unwrap().contains("--arch x86_64"));
-    assert!(!bench.store.root().join("bad").exists());
-}
-
-#[test]
-fn an_agent_that_lies_across_two_reads_of_the_initramfs_is_found() {
-    let bench = Bench::new();
-    for at in [(1 << 20) - 1, (1 << 20) - 9, (1 << 20) - 18, 1 << 20] {
-        let mut initrd = vec![b'o'; at];
-        initrd.extend_from_slice(PORT_NAME.as_bytes());
-        fs::write(bench.path("initrd"), initrd).unwrap();
-        let sources = ImportSources {
-            kernel: bench.path("kernel"),
-            initrd: Some(bench.path("initrd")),
-            ..ImportSources::default()
-        };
-        let image = bench.store.import("x", &sources, &mut |_| {}).unwrap();
-        assert!(image.has_agent, "{at}");
-    }
 }
 
 #[test]

@@ -28,6 +28,9 @@ pub(super) struct Metadata {
     pub kernel_release: Option<String>,
     /// Whether our agent is in it.
     pub has_agent: bool,
+    /// Hash of our agent in it, hexadecimal; unknown where the image was imported.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent_sha256: Option<String>,
     /// When it was made.
     pub made_at: jiff::Timestamp,
     /// Its files by name.

@@ -12,6 +12,7 @@
 
 pub mod agent;
 mod build;
+pub mod content;
 mod cpio;
 mod decompress;
 mod elf;

@@ -171,7 +171,12 @@ impl Packages {
         let archive = entry_with(&root, package).filter(|_| output.status.success());
         let Some(archive) = archive else {
             let hint = format!("`sudo apt-get update`, or {}", by_hand(package));
-            return Err(failed(&format!("the package {package}"), &output, hint));
+            return Err(failed(
+                &format!("the package {package}"),
+                &output,
+                &self.work,
+                hint,
+            ));
         };
         let unpacked = root.join("unpacked");
         let output = run(Command::new("dpkg-deb")
@@ -180,7 +185,12 @@ impl Packages {
         .map_err(program("dpkg-deb", package))?;
         if !output.status.success() {
             let hint = "try again".to_owned();
-            return Err(failed(&format!("the files of {package}"), &output, hint));
+            return Err(failed(
+                &format!("the files of {package}"),
+                &output,
+                &self.work,
+                hint,
+            ));
         }
         // The package is a third of what lies here now.
         fs::remove_file(&archive).map_err(GuestError::io("remove", &archive))?;
@@ -223,15 +233,22 @@ fn output_line(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).trim().to_owned()
 }
 
-/// What a program could not get, and why, in its own words: the line about a full disk, else the
-/// last error of apt (`E:`), else the first line.
-fn failed(what: &str, output: &Output, hint: String) -> GuestError {
+/// What a program could not get, and why, in its own words: the last error of apt (`E:`), else the
+/// first line. Of a disk that is full these are many lines about files that are gone already.
+fn failed(what: &str, output: &Output, work: &Path, hint: String) -> GuestError {
+    const FULL: [&str; 3] = ["No space left", "quota exceeded", "enough free space"];
     let text = String::from_utf8_lossy(&output.stderr);
-    let full = text
+    if FULL.iter().any(|words| text.contains(words)) {
+        // What lies there goes with the error: the directory of images is what stays.
+        let place = work.ancestors().nth(2).unwrap_or(work);
+        return GuestError::NoSpace {
+            what: what.to_owned(),
+            place: place.to_owned(),
+        };
+    }
+    let why = text
         .lines()
-        .find(|line| line.contains("No space left") || line.contains("quota exceeded"));
-    let why = full
-        .or_else(|| text.lines().rfind(|line| line.starts_with("E:")))
+        .rfind(|line| line.starts_with("E:"))
         .or_else(|| text.lines().find(|line| !line.trim().is_empty()))
         .unwrap_or("it gave no reason");
     GuestError::Missing {
@@ -242,10 +259,7 @@ fn failed(what: &str, output: &Output, hint: String) -> GuestError {
             .chars()
             .take(300)
             .collect(),
-        hint: match full {
-            Some(_) => "make room on that file system: making an image takes 250 MB".to_owned(),
-            None => hint,
-        },
+        hint,
     }
 }
 
@@ -308,5 +322,40 @@ mod tests {
         );
         assert_eq!(image_in("Package: x\nDepends: libc6\n"), None);
         assert_eq!(image_in(""), None);
+    }
+
+    #[test]
+    fn a_full_disk_is_told_as_such_and_anything_else_in_the_words_of_apt() {
+        use std::os::unix::process::ExitStatusExt;
+
+        use crate::fault::Fault;
+
+        let tell = |stderr: &str| {
+            let output = Output {
+                status: std::process::ExitStatus::from_raw(256),
+                stdout: Vec::new(),
+                stderr: stderr.into(),
+            };
+            let work = Path::new("/data/images/.staging-x/work");
+            failed("the package x", &output, work, "try again".to_owned())
+        };
+        for stderr in [
+            "E: Failed to fetch http://a/x.deb  Error writing to file - write (28: No space left on device)\nE: Failed to fetch some archives.\n",
+            "tar: ./lib/a.ko: Cannot write: No space left on device\ntar: Exiting\ndpkg-deb: error: tar subprocess returned error exit status 2\n",
+            "E: You don't have enough free space in ./.\n",
+        ] {
+            let error = tell(stderr);
+            assert_eq!(
+                error.to_string(),
+                "could not get the package x: no space is left where `/data/images` is"
+            );
+            assert!(error.hint().unwrap().contains("--data-dir"));
+        }
+        let error = tell("W: old\nE: Unable to locate package x\n");
+        assert!(
+            error.to_string().ends_with(": Unable to locate package x"),
+            "{error}"
+        );
+        assert_eq!(error.hint().as_deref(), Some("try again"));
     }
 }

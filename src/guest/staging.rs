@@ -36,6 +36,8 @@ pub(super) struct Draft {
     pub kernel_release: Option<String>,
     /// Whether our agent is in it.
     pub has_agent: bool,
+    /// The agent's hash, as [`FileEntry::sha256`] has it.
+    pub agent_sha256: Option<String>,
     /// Name and content of each file.
     pub files: Vec<(String, Content)>,
 }
@@ -111,6 +113,7 @@ impl Staging {
             arch: draft.arch,
             kernel_release: draft.kernel_release,
             has_agent: draft.has_agent,
+            agent_sha256: draft.agent_sha256,
             made_at: now,
             files,
         };
@@ -244,6 +247,11 @@ fn each_chunk(
     }
 }
 
+/// The hash of bytes, as [`FileEntry::sha256`] has it.
+pub(super) fn hash_of_bytes(bytes: &[u8]) -> String {
+    hexadecimal(&Sha256::digest(bytes))
+}
+
 /// The first 16 hexadecimal digits of the hash over all that the image boots with.
 fn digest(arch: Arch, files: &BTreeMap<String, FileEntry>) -> String {
     let mut text = format!("smolvm image {VERSION}\n{arch}\n");
@@ -251,7 +259,7 @@ fn digest(arch: Arch, files: &BTreeMap<String, FileEntry>) -> String {
         // Writing to a string does not fail.
         let _ = writeln!(text, "{} {name}", entry.sha256);
     }
-    let mut digest = hexadecimal(&Sha256::digest(text.as_bytes()));
+    let mut digest = hash_of_bytes(text.as_bytes());
     digest.truncate(16);
     digest
 }

@@ -1,6 +1,6 @@
 //! The boot timeline: when each phase of one boot came, on the host's monotonic clock.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{Accel, BackendKind, VmName};
 
@@ -107,6 +107,58 @@ impl BootPhases {
     }
 }
 
+/// No agent of ours has more stages; the guest is hostile.
+const MOST_STAGES: usize = 16;
+
+/// The longest name of a stage, in bytes.
+const LONGEST_STAGE: usize = 32;
+
+/// What the guest says of its own boot: name and time of each stage in µs since its kernel started,
+/// the earliest first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct GuestStages(Vec<(String, u64)>);
+
+impl GuestStages {
+    /// Keeps the stages that the agent named, as far as they are such: few, with short plain names.
+    pub fn new(said: impl IntoIterator<Item = (String, u64)>) -> Self {
+        let mut stages: Vec<_> = said
+            .into_iter()
+            .filter(|(name, _)| is_stage(name))
+            .take(MOST_STAGES)
+            .collect();
+        stages.sort_by(|one, other| (one.1, &one.0).cmp(&(other.1, &other.0)));
+        Self(stages)
+    }
+
+    /// Whether nothing was said.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Name and time of each stage.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, u64)> {
+        self.0.iter().map(|(name, at_us)| (name.as_str(), *at_us))
+    }
+}
+
+/// Names end up on terminals and as keys of JSON.
+fn is_stage(name: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+    !name.is_empty() && name.len() <= LONGEST_STAGE && name.bytes().all(plain)
+}
+
+impl Serialize for GuestStages {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.iter())
+    }
+}
+
+impl<'de> Deserialize<'de> for GuestStages {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        std::collections::BTreeMap::deserialize(deserializer).map(Self::new)
+    }
+}
+
 /// How a boot went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -152,6 +204,10 @@ pub struct BootRecord {
     pub result: BootResult,
     /// When each phase came.
     pub phases: BootPhases,
+    /// The stages of the guest's agent, on the guest's own clock: no offsets that compare with the
+    /// phases.
+    #[serde(default, skip_serializing_if = "GuestStages::is_empty")]
+    pub guest_stages: GuestStages,
     /// Digest of the image, when one was used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image: Option<String>,
@@ -181,5 +237,29 @@ mod tests {
         assert_eq!(json, r#"{"spawned":0,"kernel":200}"#);
         let order: Vec<_> = phases.iter().collect();
         assert_eq!(order, [(BootPhase::Spawned, 0), (BootPhase::Kernel, 200)]);
+    }
+
+    #[test]
+    fn stages_come_in_their_order_and_what_is_none_is_left_out() {
+        let said = |stages: &[(&str, u64)]| {
+            GuestStages::new(stages.iter().map(|&(name, at)| (name.to_owned(), at)))
+        };
+        let long = "x".repeat(LONGEST_STAGE + 1);
+        let stages = said(&[
+            ("ready", 30),
+            ("init", 10),
+            ("", 1),
+            ("Shell", 2),
+            ("a b", 3),
+            ("\u{1b}[2J", 4),
+            (&long, 5),
+            ("modules", 20),
+        ]);
+        let json = serde_json::to_string(&stages).unwrap();
+        assert_eq!(json, r#"{"init":10,"modules":20,"ready":30}"#);
+        assert_eq!(serde_json::from_str::<GuestStages>(&json).unwrap(), stages);
+
+        let many = (0..1000).map(|number| (format!("s{number}"), number));
+        assert_eq!(GuestStages::new(many).iter().count(), MOST_STAGES);
     }
 }

@@ -11,11 +11,13 @@ mod state;
 mod store;
 mod words;
 
-pub use boot::{BootPhase, BootPhases, BootRecord, BootResult, Versions};
+pub use boot::{BootPhase, BootPhases, BootRecord, BootResult, GuestStages, Versions};
 pub use name::{NameError, VmName};
 pub use phase::{Admission, Operation, Phase, Refusal};
 pub use process::ProcessId;
-pub use spec::{ImageRef, PortForward, SPEC_VERSION, SpecError, VmSpec, is_id};
+pub use spec::{
+    ImageRef, MEM_SIZE_MIB, PortForward, SPEC_VERSION, SpecError, VCPU_COUNT, VmSpec, is_id,
+};
 pub use state::{Exit, ExitReason, STATE_VERSION, VmState};
 pub use store::{Problem, Registration, ShimLock, Store, StoreError, Vm, VmPaths};
 pub use words::{Accel, Arch, BackendKind, CpuModel, DiskMode, NetworkMode};

@@ -1,6 +1,7 @@
 //! What was asked for when a VM was created: `spec.toml`. It is never changed by running the VM.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -11,6 +12,13 @@ use crate::fault::{Code, Fault};
 
 /// The version of `spec.toml` that this program writes, and the newest that it reads.
 pub const SPEC_VERSION: u32 = 1;
+
+/// vCPUs that a VM may have, asked for or configured.
+pub const VCPU_COUNT: RangeInclusive<u32> = 1..=32;
+
+/// Memory that a VM may have, in MiB: from the least in which a kernel with an initramfs comes up to
+/// what is beyond every host's.
+pub const MEM_SIZE_MIB: RangeInclusive<u64> = 32..=16 << 20;
 
 /// A TCP port of the guest, reachable at a port of the host's loopback address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -277,3 +277,38 @@ fn a_panic_of_the_guests_kernel_is_a_crash_with_its_reason() {
     let row = bed.row("web");
     assert_eq!(row["exit"]["reason"], "guest_panic", "{row:#}");
 }
+
+#[test]
+fn a_kernel_and_an_initrd_given_by_hand_boot_without_any_image() {
+    let images = Bed::new();
+    let listed = images.json(&["image", "ls"]);
+    let dir = listed["images"][0]["dir"].as_str().unwrap().to_owned();
+    let bed = Bed::bare();
+    let (kernel, initrd) = (format!("{dir}/vmlinuz"), format!("{dir}/initramfs.cpio"));
+    let own = ["--kernel", &kernel, "--initrd", &initrd];
+    // To the letter, its blanks too; the agent is found in the initrd and says ready.
+    let words = "console=ttyS0 panic=-1  reboot=t cryptomgr.notests note=\"a b\"";
+    let create = [
+        "create",
+        "web",
+        "--boot-args",
+        words,
+        "--wait",
+        "--timeout",
+        "90",
+    ];
+    bed.run(&[&create[..], &own].concat()).ok();
+    bed.run(&["send", "web", "cat /proc/cmdline\\n"]).ok();
+    let pattern = format!("^{words}$");
+    bed.run(&["expect", "web", &pattern, "--timeout", "30"])
+        .ok();
+    let boots = bed.json(&["boots", "web"]);
+    let stages = boots["boots"][0]["guest_stages"].as_object().unwrap();
+    assert!(stages.contains_key("shell"), "{stages:?}");
+    bed.run(&["rm", "web", "--force"]).ok();
+    let text = bed.home().join("notes.txt");
+    std::fs::write(&text, "no initrd at all").unwrap();
+    let text = text.to_str().unwrap();
+    bed.run(&["create", "web", "--kernel", &kernel, "--initrd", text])
+        .failed(1, &["notes.txt", "it is text", "cpio"]);
+}

@@ -10,6 +10,7 @@ mod console;
 mod dashboard;
 mod lifecycle;
 mod picture;
+mod root_disk;
 mod support;
 mod survival;
 mod takeover;

@@ -138,6 +138,13 @@ pub(super) async fn launch(
 }
 
 fn ended_early(launch: &Launch, guard: &mut Guard) -> BackendError {
+    let words = process::last_words(&launch.paths.vmm_log);
+    // `Failed to get "write" lock`, `Failed to get shared "write" lock` (QEMU, `block/file-posix.c`).
+    if let Some(path) = &launch.rootfs
+        && words.contains("\" lock")
+    {
+        return BackendError::DiskTaken { path: path.clone() };
+    }
     let program = launch
         .program
         .file_name()
@@ -147,7 +154,7 @@ fn ended_early(launch: &Launch, guard: &mut Guard) -> BackendError {
         status: guard
             .reap()
             .map_or_else(|| "status unknown".to_owned(), process::words),
-        words: process::last_words(&launch.paths.vmm_log),
+        words,
     }
 }
 

@@ -2,8 +2,9 @@
 //! starts a shell on the serial line, and says *ready* to the host once that shell reads.
 //!
 //! The program is linked statically (`build.rs`), has no thread, and starts no process but the
-//! shell, and busybox where the image lacks its links. It never ends by itself: whatever fails becomes one line on the console, and a panic
-//! becomes an emergency shell, because the death of PID 1 is the death of the guest.
+//! shell, and busybox where the image lacks its links. It never ends by itself: whatever fails
+//! becomes one line on the console, and a panic becomes an emergency shell, because the death of
+//! PID 1 is the death of the guest.
 
 mod backoff;
 mod cmdline;
@@ -23,6 +24,7 @@ mod vsock;
 mod wire;
 
 use std::process::{Command, ExitCode};
+use std::time::Duration;
 
 use cmdline::Cmdline;
 use devices::Wave;
@@ -76,8 +78,9 @@ fn run() -> std::io::Result<std::convert::Infallible> {
         // Does not return when the disk has an init of its own.
         match root::enter(device) {
             Ok(directory) => shell.live_in(directory),
-            Err(error) => warn(&format!("cannot use the root disk {device}: {error}")),
+            Err(why) => warn(&why),
         }
+        stages.mark("root");
     }
     quieten_kernel(&cmdline);
     shell.start();
@@ -87,13 +90,14 @@ fn run() -> std::io::Result<std::convert::Infallible> {
 
 /// What is left when the agent itself has failed: a shell on whatever PID 1 was given.
 fn emergency_shell() -> ExitCode {
+    let mut pause = Duration::from_secs(1);
     loop {
         match Command::new(shell::BUSYBOX).arg("sh").status() {
             Ok(_) => warn("the emergency shell ended; here is another"),
-            Err(error) => {
-                warn(&format!("cannot start {}: {error}", shell::BUSYBOX));
-                std::thread::sleep(std::time::Duration::from_secs(5));
-            }
+            Err(error) => warn(&format!("cannot start {}: {error}", shell::BUSYBOX)),
         }
+        // One that ends at once would end without end.
+        std::thread::sleep(pause);
+        pause = (pause * 2).min(Duration::from_mins(1));
     }
 }

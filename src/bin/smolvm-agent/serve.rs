@@ -31,8 +31,8 @@ const PORT: u64 = 2;
 /// is looked at more seldom.
 const SOON_US: u64 = 250_000;
 
-/// How often, in ms, a shell that is slow to start is looked at.
-const SELDOM_MS: u16 = 20;
+/// How often, in ms, a shell that is slow to start is looked at: first, and at last.
+const SELDOM_MS: std::ops::RangeInclusive<u64> = 20..=1000;
 
 /// What the loop waits on.
 pub(crate) struct Agent {
@@ -101,6 +101,7 @@ impl Agent {
                 // The host knows; what nobody waited for comes now.
                 modules.load(Wave::Rest);
             }
+            let waited_us = now_us().saturating_sub(born_us);
             let shell_ms = match (self.ready.is_none(), shell.restart_in_ms()) {
                 (_, Some(0)) => {
                     shell.start();
@@ -108,13 +109,17 @@ impl Agent {
                 }
                 (_, Some(pause_ms)) => Some(pause_ms),
                 (false, None) => None,
-                (true, None) if now_us().saturating_sub(born_us) < SOON_US => {
+                (true, None) if waited_us < SOON_US => {
                     // On a machine with one CPU this runs the shell until it waits for input.
                     // SAFETY: sched_yield(2) takes nothing and touches nothing.
                     unsafe { libc::sched_yield() };
                     Some(0)
                 }
-                (true, None) => Some(SELDOM_MS),
+                // The longer it takes, the less a moment more matters: at most a thirtieth.
+                (true, None) => {
+                    let pause_ms = (waited_us / 30_000).clamp(*SELDOM_MS.start(), *SELDOM_MS.end());
+                    u16::try_from(pause_ms).ok()
+                }
             };
             let port_ms = match &mut self.port {
                 Some(port) => port.call(&self.epoll),

@@ -15,13 +15,21 @@ use nix::unistd::Pid;
 use crate::cmdline::Cmdline;
 use crate::log::warn;
 use crate::modules::text;
+use crate::root::MOUNT_POINT;
 use crate::stages::now_us;
 
 /// Shell and tools of the guest.
 pub(crate) const BUSYBOX: &str = "/bin/busybox";
 
-/// A shell that ended sooner than this is not started again at once.
+/// A shell that ended sooner than this is not started again at once: each time in a row the pause
+/// is twice as long.
 const SHORT_LIFE_US: u64 = 1_000_000;
+
+/// The longest pause is this often doubled.
+const DOUBLINGS: u32 = 5;
+
+/// A shell on the root disk that has never read and ended so often at once is given up.
+const GIVE_UP: u32 = 3;
 
 /// Gives busybox its names, unless the image brings them: who builds for another architecture
 /// cannot run that busybox to ask for them.
@@ -47,6 +55,12 @@ pub(crate) struct Shell {
     root: Option<PathBuf>,
     child: Option<Pid>,
     started_us: u64,
+    /// How many in a row did not start, or ended at once.
+    short_lives: u32,
+    /// One has read what was typed: it works.
+    has_read: bool,
+    /// Why the last one did not start, which is told once.
+    told: Option<String>,
 }
 
 impl Shell {
@@ -59,6 +73,9 @@ impl Shell {
             root: None,
             child: None,
             started_us: 0,
+            short_lives: 0,
+            has_read: false,
+            told: None,
         }
     }
 
@@ -67,32 +84,72 @@ impl Shell {
         self.root = Some(root);
     }
 
-    /// Starts the shell as the leader of a session whose terminal is the serial line.
+    /// Starts the shell as the leader of a session whose terminal is the serial line. One that does
+    /// not start on the root disk is started outside of it.
     pub(crate) fn start(&mut self) {
         self.started_us = now_us();
-        match self.spawn() {
+        let mut started = self.spawn();
+        if let Err(error) = &started
+            && self.leave_root(&match error.kind() {
+                // It was looked for: what the kernel missed is what the program needs.
+                io::ErrorKind::NotFound => "lacks its loader or interpreter".to_owned(),
+                _ => format!("does not start: {error}"),
+            })
+        {
+            started = self.spawn();
+        }
+        match started {
             Ok(child) => self.child = Some(child),
-            Err(error) => warn(&format!(
-                "cannot start a shell on {}: {error}",
-                self.tty.display()
-            )),
+            Err(error) => {
+                self.short_lives = self.short_lives.saturating_add(1);
+                let why = format!("cannot start a shell on {}: {error}", self.tty.display());
+                if self.told.as_ref() != Some(&why) {
+                    warn(&why);
+                    self.told = Some(why);
+                }
+            }
         }
     }
 
     /// Notes that the process `child` ended, which may have been the shell.
     pub(crate) fn ended(&mut self, child: Pid) {
-        if self.child == Some(child) {
-            self.child = None;
+        if self.child != Some(child) {
+            return;
         }
+        self.child = None;
+        if now_us().saturating_sub(self.started_us) >= SHORT_LIFE_US {
+            self.short_lives = 0;
+            return;
+        }
+        self.short_lives = self.short_lives.saturating_add(1);
+        if !self.has_read && self.short_lives >= GIVE_UP {
+            self.leave_root("ends as soon as it starts");
+        }
+    }
+
+    /// Moves out of the root disk, if the shell lives there, and says why.
+    fn leave_root(&mut self, why: &str) -> bool {
+        if self.root.take().is_none() {
+            return false;
+        }
+        self.short_lives = 0;
+        warn(&format!(
+            "cannot live on the root disk: its /bin/sh {why}; it is on {MOUNT_POINT}, here is a shell outside"
+        ));
+        true
     }
 
     /// How long to wait, in ms, before the shell is started again; `None` while it lives.
     pub(crate) fn restart_in_ms(&self) -> Option<u16> {
-        let lived = now_us().saturating_sub(self.started_us);
-        match self.child {
-            Some(_) => None,
-            None => u16::try_from(SHORT_LIFE_US.saturating_sub(lived).div_ceil(1000)).ok(),
+        if self.child.is_some() {
+            return None;
         }
+        let pause_us = match self.short_lives {
+            0 => 0,
+            lives => SHORT_LIFE_US << (lives - 1).min(DOUBLINGS),
+        };
+        let since = now_us().saturating_sub(self.started_us);
+        u16::try_from(pause_us.saturating_sub(since).div_ceil(1000)).ok()
     }
 
     /// Gives the terminal another size, now and after each restart of the shell.
@@ -106,23 +163,10 @@ impl Shell {
 
     /// Whether the shell is blocked in a read of its terminal, or in a poll before one: whatever
     /// is typed now is read.
-    pub(crate) fn reads(&self) -> bool {
-        let Some(child) = self.child else {
-            return false;
-        };
-        // `NR ARG0 …` of the system call in which the process is blocked, else `running`
-        // (proc(5)); the first argument of read is the descriptor.
-        let Ok(line) = fs::read_to_string(format!("/proc/{child}/syscall")) else {
-            // Without CONFIG_HAVE_ARCH_TRACEHOOK: the kernel function in which it sleeps.
-            let place = text(Path::new(&format!("/proc/{child}/wchan")));
-            return place.contains("n_tty_read") || place.contains("poll");
-        };
-        let mut words = line.split_ascii_whitespace();
-        match words.next().and_then(|word| word.parse().ok()) {
-            Some(libc::SYS_read) => words.next() == Some("0x0"),
-            Some(number) => WAITS.contains(&number),
-            None => false,
-        }
+    pub(crate) fn reads(&mut self) -> bool {
+        let reads = self.child.is_some_and(is_reading);
+        self.has_read |= reads;
+        reads
     }
 
     fn spawn(&self) -> io::Result<Pid> {
@@ -171,6 +215,23 @@ impl Shell {
         Ok(Pid::from_raw(
             libc::pid_t::try_from(child.id()).unwrap_or(0),
         ))
+    }
+}
+
+/// Whether a process is blocked in a read of its terminal, or in a poll before one.
+fn is_reading(child: Pid) -> bool {
+    // `NR ARG0 …` of the system call in which the process is blocked, else `running`
+    // (proc(5)); the first argument of read is the descriptor.
+    let Ok(line) = fs::read_to_string(format!("/proc/{child}/syscall")) else {
+        // Without CONFIG_HAVE_ARCH_TRACEHOOK: the kernel function in which it sleeps.
+        let place = text(Path::new(&format!("/proc/{child}/wchan")));
+        return place.contains("n_tty_read") || place.contains("poll");
+    };
+    let mut words = line.split_ascii_whitespace();
+    match words.next().and_then(|word| word.parse().ok()) {
+        Some(libc::SYS_read) => words.next() == Some("0x0"),
+        Some(number) => WAITS.contains(&number),
+        None => false,
     }
 }
 

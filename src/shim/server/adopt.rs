@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use tokio::time::timeout;
 
-use super::boot::Detector;
+use super::boot::{Detector, prompt};
 use super::host::Host;
 use super::life::{KILL_DEADLINE, overdue};
 use super::owner::Owner;
@@ -110,7 +110,9 @@ impl<H: Host> Owner<H> {
 
     /// Goes on where the shim before us left off.
     fn resume_boot(&mut self) {
-        let pattern = self.subject.spec.ready_pattern.as_deref();
+        let has_disk = self.state.argv.iter().any(|word| word == "-blockdev");
+        let prompt = prompt(speaks(&self.state.argv), has_disk);
+        let pattern = self.subject.spec.ready_pattern.as_deref().or(prompt);
         let pattern = pattern.filter(|_| !self.state.ready);
         self.boot.detector = Detector::adopted(pattern.and_then(|text| by_line(text).ok()));
         let Some(boot) = &self.state.boot else { return };
@@ -134,11 +136,16 @@ impl<H: Host> Owner<H> {
             kernel: spec.kernel.clone().unwrap_or_default(),
             initrd: spec.initrd.clone(),
             rootfs: spec.rootfs.clone(),
-            has_agent: self.state.argv.iter().any(|word| word.contains(PORT_NAME)),
+            has_agent: speaks(&self.state.argv),
             tap: None,
             paths: self.subject.paths.clone(),
             run_dir: self.subject.run_dir.clone(),
             spec,
         }
     }
+}
+
+/// Whether the VMM was given the agent's channel.
+fn speaks(argv: &[String]) -> bool {
+    argv.iter().any(|word| word.contains(PORT_NAME))
 }

@@ -11,6 +11,23 @@ const LONGEST_LINE: usize = 1024;
 /// The ready pattern sees at most this much of the recent text, in bytes.
 const WINDOW: usize = 4096;
 
+/// What says *ready* where neither an agent nor a pattern of the user's does: the last line is a login
+/// or a shell's prompt. A line that begins with `[` is the kernel's.
+const PROMPT: &str = r"^(?:[^\[\n][^\n]{0,63})?(?:login: ?|[#$] )\z";
+
+/// The same where an init on the root disk may take over from the agent, whose own shell prompts
+/// before it says *ready*.
+const LOGIN: &str = r"^(?:[^\[\n][^\n]{0,63})?login: ?\z";
+
+/// The pattern that says *ready* where the user gave none, in place of the agent or beside it.
+pub(super) fn prompt(has_agent: bool, has_disk: bool) -> Option<&'static str> {
+    match (has_agent, has_disk) {
+        (false, _) => Some(PROMPT),
+        (true, true) => Some(LOGIN),
+        (true, false) => None,
+    }
+}
+
 /// A milestone in the bytes just taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Milestone {
@@ -251,6 +268,31 @@ mod tests {
             "",
         ] {
             assert_eq!(is(line.as_bytes()), (false, false), "{line}");
+        }
+    }
+
+    #[test]
+    fn without_an_agent_a_prompt_at_the_end_says_ready_and_nothing_else_does() {
+        for (printed, is_prompt) in [
+            ("\r\n/ # ", true),
+            ("Welcome\r\nroot@web:~# ", true),
+            ("\x1b[1;32mann@web\x1b[0m:~$ ", true),
+            ("# ", true),
+            ("Debian GNU/Linux 12 web ttyS0\r\n\r\nweb login: ", true),
+            ("[    1.0] a # ", false),
+            ("/ # echo\r\n", false),
+            ("costs 5 $", false),
+            ("Last login: Monday\r\n", false),
+        ] {
+            let ready = |pattern: Option<&str>| {
+                let mut detector = Detector::new(pattern.map(|it| by_line(it).unwrap()));
+                let found = detector.take(printed.as_bytes());
+                found.iter().any(|found| found.phase == BootPhase::Ready)
+            };
+            assert_eq!(ready(prompt(false, false)), is_prompt, "{printed:?}");
+            let is_login = printed.ends_with("login: ");
+            assert_eq!(ready(prompt(true, true)), is_login, "{printed:?}");
+            assert!(!ready(prompt(true, false)));
         }
     }
 

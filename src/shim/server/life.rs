@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::time::timeout;
 
 use super::agent::Agent;
-use super::boot::Detector;
+use super::boot::{Detector, prompt};
 use super::clients::ClientId;
 use super::ending::{Ending, boot_result, failed_start, last_words};
 use super::gap;
@@ -17,7 +17,9 @@ use crate::backends::{Backend, Launched, Machine, ProcessExit};
 use crate::console::expect::by_line;
 use crate::fault::{Code, Failure};
 use crate::shim::protocol::Answer;
-use crate::vm::{BootPhases, BootRecord, BootResult, Exit, Operation, Phase, Versions};
+use crate::vm::{
+    BootPhases, BootRecord, BootResult, Exit, GuestStages, Operation, Phase, Versions,
+};
 
 /// A VMM that is not ready by then never will be.
 const LAUNCH_DEADLINE: Duration = Duration::from_secs(30);
@@ -124,7 +126,9 @@ impl<H: Host> Owner<H> {
             accel_reason,
         } = prepared;
         let spec = &self.subject.spec;
-        let pattern = spec.ready_pattern.as_deref().map(by_line).transpose();
+        let prompt = prompt(launch.has_agent, launch.rootfs.is_some());
+        let pattern = spec.ready_pattern.as_deref().or(prompt);
+        let pattern = pattern.map(by_line).transpose();
         let pattern = match pattern {
             Ok(pattern) => pattern,
             Err(error) => {
@@ -145,6 +149,7 @@ impl<H: Host> Owner<H> {
             accel: launch.accel,
             result: BootResult::Booting,
             phases: BootPhases::default(),
+            guest_stages: GuestStages::default(),
             image: spec.image.as_ref().map(|image| image.digest.clone()),
             boot_args: spec.boot_args.clone().unwrap_or_default(),
             cpus: spec.vcpu_count,

@@ -7,7 +7,7 @@ use super::host::{Host, Prepared, Subject};
 use crate::backends::qemu::{self, Qemu};
 use crate::backends::{Backend, Launch, accel, kvm};
 use crate::fault::{Code, Failure};
-use crate::guest::ImageStore;
+use crate::guest::{ImageStore, content};
 use crate::vm::{Arch, BackendKind, Store, VmName, VmSpec};
 
 /// QEMU, the images in the store, and what this host can do.
@@ -127,8 +127,11 @@ impl Files {
             kernel,
             initrd: own(&spec.initrd).or_else(|| of_image(|image| image.initramfs.clone())),
             rootfs: own(&spec.rootfs).or_else(|| of_image(|image| image.rootfs.clone())),
-            // An initial RAM file system of the user's own need not have it.
-            has_agent: spec.initrd.is_none() && image.as_ref().is_some_and(|it| it.has_agent),
+            // An initial RAM file system of the user's own need not have it, or show it when packed.
+            has_agent: match &spec.initrd {
+                Some(initrd) => content::has_agent(initrd).unwrap_or(false),
+                None => image.as_ref().is_some_and(|it| it.has_agent),
+            },
         })
     }
 }

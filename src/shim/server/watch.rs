@@ -6,7 +6,7 @@ use super::host::Host;
 use super::owner::Owner;
 use crate::guest::agent::FromAgent;
 use crate::shim::protocol::Event;
-use crate::vm::{BootPhase, BootResult};
+use crate::vm::{BootPhase, BootResult, GuestStages};
 
 /// A UART sends one byte at a time, and each would wake us while the guest boots, on a processor
 /// that it could use. So before *ready* a read that brought few bytes is followed by a rest.
@@ -87,7 +87,11 @@ impl<H: Host> Owner<H> {
         let said = agent.read(&mut self.buffer);
         let at = Instant::now();
         for word in said {
-            if let FromAgent::Ready { .. } = word {
+            if let FromAgent::Ready { stages, .. } = word {
+                // Said again to each host that asks; a boot that is written down stays as it is.
+                if let Some(boot) = self.state.boot.as_mut().filter(|_| !self.boot.recorded) {
+                    boot.guest_stages = GuestStages::new(stages);
+                }
                 let end = self.console.borrow().end();
                 self.stamp(BootPhase::Ready, at, end);
             }

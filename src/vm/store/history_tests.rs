@@ -17,6 +17,7 @@ fn record(id: u64) -> BootRecord {
         accel: Accel::Tcg,
         result: BootResult::Ready,
         phases: BootPhases::default(),
+        guest_stages: crate::vm::GuestStages::default(),
         image: None,
         boot_args: String::new(),
         cpus: 1,

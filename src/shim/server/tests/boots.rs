@@ -29,6 +29,8 @@ async fn a_boot_is_stamped_told_and_kept_and_ends_on_request() {
         assert_eq!(boot.phases.get(BootPhase::Spawned), Some(0));
         assert_eq!(boot.boot_args, "console=ttyS0");
         assert_eq!(boot.versions.vmm.as_deref(), Some("1.2.3"));
+        let stages: Vec<_> = boot.guest_stages.iter().collect();
+        assert_eq!(stages, [("init", 10), ("shell", 20)]);
 
         let mut other = bench.client().await;
         let world = &bench.world;

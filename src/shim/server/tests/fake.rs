@@ -343,7 +343,11 @@ impl Bench {
     }
 }
 
-pub(super) const READY: &str = "{\"say\":\"ready\",\"protocol\":1,\"version\":\"0.1\"}\n";
+pub(super) const READY: &str = concat!(
+    r#"{"say":"ready","protocol":1,"version":"0.1","#,
+    r#""stages":{"shell":20,"init":10,"NO STAGE":1}}"#,
+    "\n"
+);
 
 pub(super) async fn status(client: &mut Client) -> Status {
     match client.call(Request::Status).await.unwrap() {
