@@ -49,6 +49,7 @@
 //! ip tuntap del dev smtHHHHHHHH mode tap
 //! nft RULES                                        the text of `RULES`, one argument
 //! nft delete table inet smolvm_tui
+//! nft list table inet smolvm_tui
 //! sysctl -w net.ipv4.ip_forward=1
 //! ```
 //!
@@ -56,9 +57,20 @@
 //! its lines. `nft -f -` would have been a key to the whole packet filter.
 
 mod address;
+mod device;
+mod error;
 mod filter;
+mod host;
+mod leftover;
+mod privilege;
+pub mod publish;
 mod step;
 
 pub use address::{Pool, PoolError, Tap};
+pub use device::{Record, attach, detach, recorded};
+pub use error::NetworkError;
 pub use filter::{RULES, TABLE};
+pub use host::{Traffic, traffic};
+pub use leftover::{Leftover, leftovers, remove};
+pub use privilege::{Privilege, permitted, permitted_lately};
 pub use step::sudoers;

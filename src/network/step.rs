@@ -26,6 +26,8 @@ pub(super) enum Step {
     },
     LoadRules,
     DeleteRules,
+    /// Changes nothing: tells whether there are any.
+    ListRules,
     EnableForwarding,
 }
 
@@ -46,6 +48,7 @@ impl Step {
             Self::DeleteTap { device } => words(format!("ip tuntap del dev {device} mode tap")),
             Self::LoadRules => vec!["nft".to_owned(), RULES.to_owned()],
             Self::DeleteRules => words(format!("nft delete table {TABLE}")),
+            Self::ListRules => words(format!("nft list table {TABLE}")),
             Self::EnableForwarding => words("sysctl -w net.ipv4.ip_forward=1".to_owned()),
         }
     }
@@ -61,6 +64,7 @@ impl Step {
             Self::DeleteTap { device } => format!("remove the TAP device `{device}`"),
             Self::LoadRules => format!("load the packet filter's table `{TABLE}`"),
             Self::DeleteRules => format!("remove the packet filter's table `{TABLE}`"),
+            Self::ListRules => format!("look for the packet filter's table `{TABLE}`"),
             Self::EnableForwarding => "turn on net.ipv4.ip_forward".to_owned(),
         }
     }
@@ -96,6 +100,7 @@ pub fn sudoers(user: &str, uid: u32, pool: Pool, directory_of: impl Fn(&str) -> 
     // What would match anything must be the star itself.
     commands.push(format!("{} {}", path("nft"), RULES.replace('*', "\\*")));
     commands.push(format!("{} delete table {TABLE}", path("nft")));
+    commands.push(format!("{} list table {TABLE}", path("nft")));
     commands.push(format!("{} -w net.ipv4.ip_forward\\=1", path("sysctl")));
     let mut text = String::new();
     for command in commands {

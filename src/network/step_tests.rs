@@ -16,6 +16,7 @@ fn steps() -> Vec<Step> {
         Step::DeleteTap { device: device() },
         Step::LoadRules,
         Step::DeleteRules,
+        Step::ListRules,
         Step::EnableForwarding,
     ]
 }
@@ -32,6 +33,7 @@ fn the_commands_have_the_shapes_that_the_room_promises() {
             "ip tuntap del dev smt0badcafe mode tap".to_owned(),
             format!("nft '{RULES}'"),
             "nft delete table inet smolvm_tui".to_owned(),
+            "nft list table inet smolvm_tui".to_owned(),
             "sysctl -w net.ipv4.ip_forward=1".to_owned(),
         ]
     );
@@ -41,7 +43,7 @@ fn the_commands_have_the_shapes_that_the_room_promises() {
 fn the_sudoers_lines_permit_each_shape_and_hold_no_open_star() {
     let text = sudoers("dev", 1000, Pool::default(), |_| "/usr/sbin".to_owned());
     let lines: Vec<&str> = text.lines().collect();
-    assert_eq!(lines.len(), 6 + 9);
+    assert_eq!(lines.len(), 7 + 9);
     assert_eq!(
         lines[0],
         "dev ALL=(root) NOPASSWD: /usr/sbin/ip tuntap add dev \
