@@ -11,6 +11,7 @@ use crate::backends::resolve::{self, Resolved};
 use crate::console::expect::by_line;
 use crate::fault::{Code, Failure};
 use crate::guest::{Image, ImageStore, kernel_arch};
+use crate::network::{self, NetworkError, Privilege};
 use crate::vm::{Arch, BackendKind, DiskMode, NetworkMode, PortForward, VmName};
 
 /// vCPUs that a VM may have.
@@ -187,10 +188,7 @@ impl Fleet {
 
     fn check_network(&self, draft: &Draft, backend: BackendKind) -> Result<(), Failure> {
         match (self.network(draft), backend) {
-            (NetworkMode::Tap, BackendKind::Qemu) => Err(invalid(
-                "a TAP network with qemu is not part of this version yet",
-            )
-            .with_hint("use `--network user`")),
+            (NetworkMode::Tap, _) => check_tap(network::permitted_lately()),
             (NetworkMode::User, BackendKind::Firecracker) => {
                 Err(invalid("firecracker has no user-mode network")
                     .with_hint("use `--backend qemu`, or `--network none`"))
@@ -322,6 +320,13 @@ fn unreadable(what: &str, path: &Path, error: &io::Error) -> Failure {
         io::ErrorKind::PermissionDenied => failure.with_hint("make it readable for this user"),
         _ => failure.with_hint("name a file that exists"),
     }
+}
+
+/// A device that could not be made at the start is told now.
+fn check_tap(permitted: Result<Privilege, String>) -> Result<(), Failure> {
+    permitted
+        .map(drop)
+        .map_err(|why| NetworkError::NotPermitted(why).into())
 }
 
 fn check_port_free(port: u16) -> Result<(), Failure> {

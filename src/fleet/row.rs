@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::{Fleet, host};
 use crate::fault::Failure;
+use crate::network::{self, Tap};
 use crate::vm::{Accel, BackendKind, BootPhase, BootRecord, BootResult, Exit, Phase, Vm, VmSpec};
 
 /// One row of `ls --json`. What is not known or does not apply is `null`, never a guess.
@@ -66,6 +67,10 @@ pub struct VmDetails {
     pub row: VmRow,
     /// Why that accelerator was taken, as a clause.
     pub accel_reason: Option<String>,
+    /// Its TAP device, while it has one.
+    pub tap: Option<Tap>,
+    /// What there is to say of its network, as a clause.
+    pub network: Option<String>,
     /// The VMM's command line as it was last run; empty before the first start.
     pub argv: Vec<String>,
     /// Its files.
@@ -117,6 +122,12 @@ pub fn details(fleet: &Fleet, vm: &Vm) -> Result<VmDetails, Failure> {
     Ok(VmDetails {
         row: row(vm),
         accel_reason: vm.state.accel_reason.clone(),
+        tap: vm
+            .spec
+            .as_ref()
+            .and_then(|spec| network::recorded(&fleet.store, &spec.id))
+            .map(|record| record.tap),
+        network: vm.state.network.clone(),
         argv: vm.state.argv.clone(),
         paths: Paths {
             dir: paths.dir,

@@ -127,7 +127,8 @@ impl Network {
 }
 
 /// Where addresses of VMs come from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Pool(Network);
 
 impl Default for Pool {
@@ -156,6 +157,20 @@ impl FromStr for Pool {
         let network = Network::new(address, prefix);
         let usable = (8..=28).contains(&prefix) && network.address == address;
         usable.then_some(Self(network)).ok_or_else(wrong)
+    }
+}
+
+impl TryFrom<String> for Pool {
+    type Error = PoolError;
+
+    fn try_from(text: String) -> Result<Self, PoolError> {
+        text.parse()
+    }
+}
+
+impl From<Pool> for String {
+    fn from(pool: Pool) -> Self {
+        pool.to_string()
     }
 }
 

@@ -26,13 +26,19 @@ impl<H: Host> Owner<H> {
             // Nobody lived to write what became of it.
             self.state.shim = None;
             self.state.vmm = None;
+            self.release_network().await;
             self.save();
             return Err(self.ended_failure());
         };
         if vm.phase == Phase::Starting {
             return Err(self.give_up_start(process).await);
         }
-        let launch = self.adopted_launch(vm);
+        let wired = self.host.rewire(&self.subject);
+        self.state.network = wired.told;
+        let launch = Launch {
+            tap: wired.tap,
+            ..self.adopted_launch(vm)
+        };
         let backend = self.host.backend();
         let launched = timeout(DEADLINE, backend.adopt(&launch, process))
             .await
@@ -87,6 +93,7 @@ impl<H: Host> Owner<H> {
         self.state.shim = None;
         self.state.vmm = None;
         self.state.activity = None;
+        self.release_network().await;
         self.save();
         self.ended_failure()
     }

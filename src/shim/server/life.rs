@@ -122,6 +122,7 @@ impl<H: Host> Owner<H> {
         let Prepared {
             launch,
             accel_reason,
+            network,
         } = prepared;
         let spec = &self.subject.spec;
         let pattern = spec.ready_pattern.as_deref().map(by_line).transpose();
@@ -160,6 +161,7 @@ impl<H: Host> Owner<H> {
         self.boot.recorded = false;
         self.state.accel = Some(launch.accel);
         self.state.accel_reason = Some(accel_reason);
+        self.state.network = network;
         let argv = argv.iter().map(|word| word.to_string_lossy().into_owned());
         self.note_command_line(argv.collect());
         self.state.activity = Some("starting: launching the VMM".to_owned());

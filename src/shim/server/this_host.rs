@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use super::host::{Host, Prepared, Subject};
+use super::host::{Host, Prepared, Subject, Wired};
+use super::network::Network;
 use crate::backends::qemu::{self, Qemu};
 use crate::backends::{Launch, accel, kvm};
 use crate::fault::{Code, Failure};
@@ -13,12 +14,14 @@ use crate::vm::{Arch, BackendKind, VmSpec};
 /// QEMU, the images in the store, and what this host can do.
 pub(super) struct ThisHost {
     backend: Rc<Qemu>,
+    network: Network,
 }
 
 impl ThisHost {
     pub(super) fn new() -> Self {
         Self {
             backend: Rc::new(Qemu),
+            network: Network::default(),
         }
     }
 }
@@ -50,8 +53,11 @@ impl Host for ThisHost {
             })?;
         let chosen = accel::choose(spec, Arch::host(), &kvm)?;
         let program = qemu::program(spec.arch)?;
+        // Last, so that nothing is made for a VM that cannot start.
+        let Wired { tap, told } = self.network.attach(subject).await?;
         Ok(Prepared {
             accel_reason: chosen.reason,
+            network: told,
             launch: Launch {
                 name: subject.name.clone(),
                 spec: spec.clone(),
@@ -61,11 +67,19 @@ impl Host for ThisHost {
                 initrd: files.initrd,
                 rootfs: files.rootfs,
                 has_agent: files.has_agent,
-                tap: None,
+                tap,
                 paths: subject.paths.clone(),
                 run_dir: subject.run_dir.clone(),
             },
         })
+    }
+
+    fn rewire(&self, subject: &Subject) -> Wired {
+        self.network.resume(subject)
+    }
+
+    async fn release(&self, subject: &Subject) -> Result<(), Failure> {
+        self.network.release(subject).await
     }
 }
 
