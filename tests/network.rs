@@ -43,7 +43,7 @@ fn inside(test: &str, needs_root: bool) -> bool {
         own,
         "sh",
         "-c",
-        "nft list tables && ip link && : <>/dev/net/tun",
+        "nft list tables && ip link >&2 && : <>/dev/net/tun",
     ]) {
         eprintln!("skipped: {test} needs a network namespace, /dev/net/tun, ip and nft");
         return false;

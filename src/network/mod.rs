@@ -39,7 +39,7 @@
 //!
 //! # Privileges
 //!
-//! Root, or a process with CAP_NET_ADMIN in its ambient set, runs the commands directly. Anyone else
+//! Root, or a process with `CAP_NET_ADMIN` in its ambient set, runs the commands directly. Anyone else
 //! runs them by `sudo -n`. They are all of these, `H` a hexadecimal digit of lower case:
 //!
 //! ```text

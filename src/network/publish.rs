@@ -29,6 +29,17 @@ pub struct Ports(Vec<(TcpListener, PortForward)>);
 #[derive(Debug)]
 pub struct Publication(Vec<JoinHandle<()>>);
 
+impl Publication {
+    /// Closes the ports; when it returns they can be taken again.
+    pub async fn close(mut self) {
+        for task in self.0.drain(..) {
+            task.abort();
+            // What it held is dropped by then. That it was aborted is no news.
+            let _ = task.await;
+        }
+    }
+}
+
 impl Drop for Publication {
     fn drop(&mut self) {
         for task in &self.0 {
@@ -134,14 +145,8 @@ mod tests {
             client.read_to_string(&mut answer).await.unwrap();
             assert_eq!(answer, "HALF CLOSED");
         }
-        drop(publication);
-        // The tasks end when the runtime gets to them.
-        while TcpStream::connect((Ipv4Addr::LOCALHOST, host))
-            .await
-            .is_ok()
-        {
-            tokio::task::yield_now().await;
-        }
+        publication.close().await;
+        Ports::take(&[forward]).unwrap();
     }
 
     #[tokio::test]

@@ -71,9 +71,12 @@ impl Step {
 
     /// The command as one would type it in a shell, as root.
     pub(super) fn shell(&self) -> String {
-        let quoted = |word: String| match word.contains([' ', '*', ';']) {
-            true => format!("'{word}'"),
-            false => word,
+        let quoted = |word: String| {
+            if word.contains([' ', '*', ';']) {
+                format!("'{word}'")
+            } else {
+                word
+            }
         };
         let words: Vec<String> = self.argv().into_iter().map(quoted).collect();
         words.join(" ")

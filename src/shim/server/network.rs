@@ -63,7 +63,7 @@ impl Network {
     async fn tap(&self, subject: &Subject) -> Result<Wired, Failure> {
         let spec = &subject.spec;
         // Those of the boot before, in a restart.
-        self.published.take();
+        self.close_ports().await;
         let ports = Ports::take(&spec.publish)?;
         let (store, id) = (subject.store.clone(), spec.id.clone());
         let pool = pool(spec)?;
@@ -73,6 +73,13 @@ impl Network {
             told: Some(told(&record)),
             tap: Some(record.tap),
         })
+    }
+
+    async fn close_ports(&self) {
+        let published = self.published.take();
+        if let Some(published) = published {
+            published.close().await;
+        }
     }
 
     fn publish(&self, ports: Ports, tap: &Tap) {
@@ -99,7 +106,7 @@ impl Network {
 
     /// Takes all of it away; no error when there is nothing.
     pub(super) async fn release(&self, subject: &Subject) -> Result<(), Failure> {
-        self.published.take();
+        self.close_ports().await;
         let (store, id) = (subject.store.clone(), subject.spec.id.clone());
         Ok(blocking(move || network::detach(&store, &id)).await??)
     }
