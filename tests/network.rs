@@ -169,11 +169,27 @@ impl Guest {
             .unwrap()
             .filter(|it| it.interface_name == *device)
             .find_map(|it| it.address?.as_link_addr()?.addr());
-        Self {
+        let mut guest = Self {
             gateway: gateway.unwrap(),
             tap,
             wire,
+        };
+        // Up to a second passes before the kernel sends anything to a device that was just opened.
+        while !guest.awake() {}
+        guest
+    }
+
+    /// Whether the host's packets arrive by now.
+    fn awake(&mut self) -> bool {
+        let host = UdpSocket::bind((self.tap.host, 0)).unwrap();
+        host.send_to(b"awake", (self.tap.guest, 9)).unwrap();
+        let mut fds = [PollFd::new(self.wire.0.as_fd(), PollFlags::POLLIN)];
+        if poll(&mut fds, PollTimeout::from(50_u8)).unwrap() == 0 {
+            return false;
         }
+        let mut buffer = [0; 2048];
+        let length = self.wire.0.read(&mut buffer).unwrap();
+        holds(&buffer[..length], "awake")
     }
 
     fn send(&mut self, from: Ipv4Addr, to: End, text: &str) {
@@ -206,6 +222,12 @@ fn packets_go_where_the_rules_say_and_nowhere_else() {
         "ip link set lo up; ip address add 198.51.100.7/24 dev out0; ip link set out0 up;
         ip route add default dev out0",
     );
+    let probe = UdpSocket::bind((own, 0)).unwrap();
+    while {
+        probe.send_to(b"awake", server).unwrap();
+        let mut fds = [PollFd::new(outside.0.as_fd(), PollFlags::POLLIN)];
+        poll(&mut fds, PollTimeout::from(50_u8)).unwrap() == 0
+    } {}
     assert_eq!(sh("cat /proc/sys/net/ipv4/ip_forward"), "0\n");
     let mut one = Guest::new(&store, "0000000a");
     let mut two = Guest::new(&store, "0000000b");

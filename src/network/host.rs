@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
-use nix::net::if_::InterfaceFlags;
 
 use super::address::Network;
 use super::error::{NetworkError, io_error};
@@ -42,6 +41,9 @@ pub(super) fn lock() -> Result<Lock, NetworkError> {
     }
 }
 
+/// `IFF_LOWER_UP` of netdevice(7). `IFF_RUNNING` follows it up to a second later.
+const LOWER_UP: nix::libc::c_int = 1 << 16;
+
 /// One network interface of the host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Interface {
@@ -59,7 +61,7 @@ pub(super) fn interfaces() -> Vec<Interface> {
         let at = at.unwrap_or_else(|| {
             found.push(Interface {
                 name: entry.interface_name.clone(),
-                running: entry.flags.contains(InterfaceFlags::IFF_RUNNING),
+                running: entry.flags.bits() & LOWER_UP != 0,
                 addresses: Vec::new(),
             });
             found.len() - 1
