@@ -26,7 +26,7 @@
 //! | [`backends`] | what runs a VM: `Backend`, `Machine`, accelerators, QEMU | `vm`, `guest`, `network` |
 //! | [`shim`] | the per-VM owner process, its protocol, the client half | `vm`, `backends`, `console`, `guest`, `network` |
 //! | [`sampler`] | live CPU and memory of a VM from the host's side | `vm` |
-//! | [`config`] | what the user set, and what it means | `vm`, `backends`, `console` |
+//! | [`config`] | what the user set, and what it means | `vm`, `backends`, `console`, `network` |
 //! | [`doctor`] | host checks, report, fixes | `vm`, `backends`, `guest`, `config`, `console`, `network`, `sampler` |
 //! | [`fleet`] | the operations that dashboard and CLI share: create, start, stop, remove, list | all above |
 //! | [`app`] | the dashboard's logic: state, message, update, effect, event loop | `vm`, `console`, `guest`, `shim`, `sampler`, `config`, `doctor`, `fleet`, and, to draw, `ui` |

@@ -152,6 +152,7 @@ pub(super) fn info(context: &Context, args: &NameArgs) -> Outcome {
         line("boot args", spec.boot_args.clone().unwrap_or_default());
         line("disk", spec.disk_mode.to_string());
         line("network", spec.network.to_string());
+        line("", details.network.clone().unwrap_or_default());
         let ports: Vec<String> = spec.publish.iter().map(ToString::to_string).collect();
         line("publish", ports.join(" "));
         line("created", spec.created_at.to_string());

@@ -63,6 +63,7 @@ mem_size_mib = 1024
 disk_mode = "shared"
 image = "debian-12.5"
 network = "none"
+network_pool = "10.9.0.0/20"
 cpu_model = "max"
 accel = "tcg"
 stop_timeout_s = 3
@@ -98,7 +99,7 @@ fn an_unknown_key_is_shown_with_file_line_and_caret() {
         refusal("vcpu_count = 2\n\n  vcpus = 2\n"),
         "could not use `/home/ann/config.toml`, line 3, column 3: unknown field `vcpus`, expected \
          one of `backend`, `vcpu_count`, `mem_size_mib`, `disk_mode`, `image`, `network`, \
-         `cpu_model`, `accel`, `stop_timeout_s`, `console`, `ui`, `keys`\n  \
+         `network_pool`, `cpu_model`, `accel`, `stop_timeout_s`, `console`, `ui`, `keys`\n  \
          |\n\
          3 |   vcpus = 2\n  \
          |   ^^^^^"

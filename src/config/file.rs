@@ -10,6 +10,7 @@ use toml::Spanned;
 use super::{Config, Origin};
 use crate::backends::resolve;
 use crate::console::keys::{Key, KeyCode};
+use crate::network::Pool;
 use crate::vm::{Accel, CpuModel, DiskMode, NetworkMode};
 
 /// The top level.
@@ -22,6 +23,7 @@ pub(super) struct File {
     disk_mode: Option<DiskMode>,
     image: Option<ImageName>,
     network: Option<NetworkMode>,
+    network_pool: Option<Pool>,
     cpu_model: Option<CpuModel>,
     accel: Option<AccelWord>,
     stop_timeout_s: Option<Within<1, 3_600>>,
@@ -186,6 +188,7 @@ impl File {
             disk_mode: self.disk_mode.unwrap_or(default.disk_mode),
             image: self.image.map_or(default.image, |ImageName(name)| name),
             network: self.network.unwrap_or(default.network),
+            network_pool: self.network_pool.unwrap_or(default.network_pool),
             cpu_model: self.cpu_model.unwrap_or(default.cpu_model),
             accel: self.accel.map_or(default.accel, Into::into),
             stop_timeout_s: number(
@@ -223,6 +226,7 @@ impl From<&Config> for File {
             disk_mode: Some(config.disk_mode),
             image: Some(ImageName(config.image.clone())),
             network: Some(config.network),
+            network_pool: Some(config.network_pool),
             cpu_model: Some(config.cpu_model),
             accel: Some(config.accel.into()),
             stop_timeout_s: Some(Within(config.stop_timeout_s)),

@@ -10,6 +10,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use crate::console::keys::{Key, KeyCode};
+use crate::network::Pool;
 use crate::vm::{Accel, CpuModel, DiskMode, NetworkMode};
 
 mod error;
@@ -37,6 +38,8 @@ pub struct Config {
     pub image: String,
     /// `network` of new VMs.
     pub network: NetworkMode,
+    /// `network_pool`: where addresses of TAP devices come from.
+    pub network_pool: Pool,
     /// `cpu_model` of new VMs.
     pub cpu_model: CpuModel,
     /// `accel` of new VMs; `None` is `auto`.
@@ -67,6 +70,7 @@ impl Default for Config {
             disk_mode: DiskMode::Isolated,
             image: "tiny".to_owned(),
             network: NetworkMode::Auto,
+            network_pool: Pool::default(),
             cpu_model: CpuModel::Fast,
             accel: None,
             stop_timeout_s: 10,

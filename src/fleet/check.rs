@@ -10,6 +10,7 @@ use crate::backends::resolve::{self, Resolved};
 use crate::console::expect::by_line;
 use crate::fault::{Code, Failure};
 use crate::guest::{Image, ImageStore, content, kernel_arch};
+use crate::network::{self, NetworkError, Privilege};
 use crate::vm::{
     Arch, BackendKind, DiskMode, MEM_SIZE_MIB, NetworkMode, PortForward, VCPU_COUNT, VmName,
 };
@@ -219,10 +220,7 @@ impl Fleet {
 
     fn check_network(&self, draft: &Draft, backend: BackendKind) -> Result<(), Failure> {
         match (self.network(draft), backend) {
-            (NetworkMode::Tap, BackendKind::Qemu) => Err(invalid(
-                "a TAP network with qemu is not part of this version yet",
-            )
-            .with_hint("use `--network user`")),
+            (NetworkMode::Tap, _) => check_tap(network::permitted_lately()),
             (NetworkMode::User, BackendKind::Firecracker) => {
                 Err(invalid("firecracker has no user-mode network")
                     .with_hint("use `--backend qemu`, or `--network none`"))
@@ -343,6 +341,13 @@ pub(super) fn rootfs(draft: &Draft) -> Result<Option<PathBuf>, Failure> {
 fn absolute(path: &Path) -> Result<PathBuf, Failure> {
     std::path::absolute(path)
         .map_err(|error| invalid(format!("could not find `{}`: {error}", path.display())))
+}
+
+/// A device that could not be made at the start is told now.
+fn check_tap(permitted: Result<Privilege, String>) -> Result<(), Failure> {
+    permitted
+        .map(drop)
+        .map_err(|why| NetworkError::NotPermitted(why).into())
 }
 
 fn check_port_free(port: u16) -> Result<(), Failure> {

@@ -219,12 +219,13 @@ fn network_and_backend_must_fit() {
         host: 8080,
         guest: 80,
     }];
-    assert!(
-        check(NetworkMode::Tap, Vec::new())
-            .unwrap_err()
-            .message
-            .contains("TAP")
+    let refused = check_tap(Err("this user is not root".to_owned())).unwrap_err();
+    assert_eq!(
+        refused.message,
+        "TAP devices cannot be used here: this user is not root"
     );
+    assert!(refused.hint.unwrap().contains("--configure-runtime"));
+    assert_eq!(check_tap(Ok(Privilege::Sudo)), Ok(()));
     assert!(check(NetworkMode::None, forward.clone()).is_err());
     assert_eq!(check(NetworkMode::None, Vec::new()), Ok(()));
     assert_eq!(check(NetworkMode::User, forward.clone()), Ok(()));

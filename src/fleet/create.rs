@@ -2,6 +2,7 @@
 
 use super::{Draft, Fleet, Objection, check, host};
 use crate::fault::Failure;
+use crate::network::Pool;
 use crate::vm::{SPEC_VERSION, VmName, VmSpec};
 
 impl Fleet {
@@ -43,6 +44,8 @@ impl Fleet {
             disk_mode: self.disk_mode(draft),
             disk_size_mib: draft.disk_size_mib,
             network: self.network(draft),
+            network_pool: (self.config.network_pool != Pool::default())
+                .then(|| self.config.network_pool.to_string()),
             publish: draft.publish.clone(),
             ready_pattern: draft.ready_pattern.clone(),
         })

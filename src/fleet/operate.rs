@@ -8,6 +8,7 @@ use tokio::time::timeout;
 use super::Fleet;
 use super::reach::status;
 use crate::fault::{Code, Failure};
+use crate::network;
 use crate::shim::client::ClientError;
 use crate::shim::protocol::{Answer, ClientFrame, Event, Request, ServerFrame, Status};
 use crate::shim::spawn::{self, Task};
@@ -216,16 +217,26 @@ impl Fleet {
             }
             None => return Err(busy(&vm.name)),
         };
-        self.delete(&vm.name, lock)
+        self.delete(&vm.name, lock, force).await
     }
 
     /// Removes a VM that nobody looks after. The lock is ours: nobody can start it any more.
-    fn delete(&self, name: &VmName, lock: ShimLock) -> Result<Vm, Failure> {
+    async fn delete(&self, name: &VmName, lock: ShimLock, force: bool) -> Result<Vm, Failure> {
         let now = self.again(name);
         if now.phase.is_live() {
             return Err(busy(name));
         }
         let spec = now.spec.as_ref();
+        if let Some(spec) = spec {
+            // What a VM that ended unseen has left. A device that stays is found by the doctor.
+            let (store, id) = (self.store.clone(), spec.id.clone());
+            let taken_away = tokio::task::spawn_blocking(move || network::detach(&store, &id));
+            if let Ok(taken_away) = taken_away.await
+                && !force
+            {
+                taken_away?;
+            }
+        }
         let run_dir = spec.map(|spec| self.store.run_dir_path(&spec.id));
         self.store.remove(lock, run_dir.as_deref())?;
         Ok(now)

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::{Fleet, host};
 use crate::fault::Failure;
+use crate::network::{self, Tap};
 use crate::shim::server;
 use crate::vm::{Accel, BackendKind, BootPhase, BootRecord, BootResult, Exit, Phase, Vm, VmSpec};
 
@@ -69,6 +70,10 @@ pub struct VmDetails {
     pub row: VmRow,
     /// Why that accelerator was taken, as a clause.
     pub accel_reason: Option<String>,
+    /// Its TAP device, while it has one.
+    pub tap: Option<Tap>,
+    /// What there is to say of its network, as a clause.
+    pub network: Option<String>,
     /// The VMM's command line as it was last run; before the first start, as it would be now, and
     /// empty where that is not known.
     pub argv: Vec<String>,
@@ -124,6 +129,12 @@ pub fn details(fleet: &Fleet, vm: &Vm) -> Result<VmDetails, Failure> {
     Ok(VmDetails {
         row: row(vm),
         accel_reason: vm.state.accel_reason.clone(),
+        tap: vm
+            .spec
+            .as_ref()
+            .and_then(|spec| network::recorded(&fleet.store, &spec.id))
+            .map(|record| record.tap),
+        network: vm.state.network.clone(),
         argv: match (&vm.spec, vm.state.argv.is_empty()) {
             (Some(spec), true) => {
                 server::command_line(&fleet.store, &vm.name, spec).unwrap_or_default()

@@ -239,7 +239,7 @@ fn facts(row: &Row, state: &State, width: u16, theme: &Theme) -> Vec<Line<'stati
     }
     backend(&mut facts, row);
     if let Some(spec) = &vm.spec {
-        self::spec(&mut facts, spec);
+        self::spec(&mut facts, spec, row.vm.state.network.as_deref());
     }
     if let Some(vmm) = vm.state.vmm.filter(|_| vm.phase.is_live()) {
         let shim = vm
@@ -284,7 +284,7 @@ fn backend(facts: &mut Facts<'_>, row: &Row) {
     }
 }
 
-fn spec(facts: &mut Facts<'_>, spec: &VmSpec) {
+fn spec(facts: &mut Facts<'_>, spec: &VmSpec, network_told: Option<&str>) {
     let size = format!(
         "{} vCPU, {} MiB, {}",
         spec.vcpu_count, spec.mem_size_mib, spec.arch
@@ -308,6 +308,9 @@ fn spec(facts: &mut Facts<'_>, spec: &VmSpec) {
         format!("{}: {}", spec.network, ports.join(", "))
     };
     facts.tell("Network", &network, Role::Text);
+    if let Some(told) = network_told {
+        facts.tell("", told, Role::Muted);
+    }
     facts.tell("Disk", spec.disk_mode.word(), Role::Text);
 }
 

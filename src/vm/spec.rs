@@ -124,6 +124,9 @@ pub struct VmSpec {
     pub disk_size_mib: Option<u64>,
     /// How it reaches the network.
     pub network: NetworkMode,
+    /// The network that addresses for its TAP device come from; absent: the usual one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network_pool: Option<String>,
     /// Ports of the guest that the host reaches.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub publish: Vec<PortForward>,
@@ -248,6 +251,7 @@ pub(super) mod tests {
                 disk_mode: DiskMode::Isolated,
                 disk_size_mib: None,
                 network: NetworkMode::Auto,
+                network_pool: None,
                 publish: Vec::new(),
                 ready_pattern: None,
             }

@@ -127,6 +127,10 @@ pub struct VmState {
     /// Why that accelerator was taken, as a clause.
     #[serde(default)]
     pub accel_reason: Option<String>,
+    /// What there is to say of its network on this host, as a clause: the TAP device and its
+    /// addresses, why there is none, or what could not be taken away.
+    #[serde(default)]
+    pub network: Option<String>,
     /// The VMM's process while one lives.
     #[serde(default)]
     pub vmm: Option<ProcessId>,
@@ -170,6 +174,7 @@ impl Default for VmState {
             backend: None,
             accel: None,
             accel_reason: None,
+            network: None,
             vmm: None,
             shim: None,
             host_boot: String::new(),

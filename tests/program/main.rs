@@ -9,6 +9,8 @@ mod bad_input;
 mod console;
 mod dashboard;
 mod lifecycle;
+#[cfg(target_os = "linux")]
+mod network;
 mod picture;
 mod root_disk;
 mod support;

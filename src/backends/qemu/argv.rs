@@ -18,12 +18,15 @@ use super::disk::Format;
 use crate::backends::process::FIRST_FD;
 use crate::backends::{BackendError, Launch};
 use crate::guest::agent::PORT_NAME;
-use crate::vm::{Accel, Arch, BackendKind, CpuModel, NetworkMode};
+use crate::vm::{Accel, Arch, CpuModel, NetworkMode};
 
 /// The descriptors in QEMU.
 pub(super) const SERIAL_FD: RawFd = FIRST_FD;
 pub(super) const QMP_FD: RawFd = FIRST_FD + 1;
 pub(super) const AGENT_FD: RawFd = FIRST_FD + 2;
+
+/// The guest's network card.
+const NETWORK_CARD: &str = "virtio-net-pci-non-transitional,id=nic0,netdev=net0,romfile=";
 
 /// What the command line depends on besides the launch.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -32,6 +35,8 @@ pub struct Facts {
     pub disk: Option<(PathBuf, Format)>,
     /// `qboot.rom`, a firmware that does nothing but start a kernel, where this QEMU has it.
     pub qboot: Option<PathBuf>,
+    /// Whether the kernel can carry the packets of a TAP device by itself: `/dev/vhost-net`.
+    pub vhost_net: bool,
 }
 
 /// The command line, program first. Errors name a value that cannot be put on it.
@@ -116,7 +121,7 @@ pub fn argv(launch: &Launch, facts: &Facts) -> Result<Vec<OsString>, BackendErro
             "virtio-blk-pci-non-transitional,id=vda,drive=disk0",
         );
     }
-    network(&mut line, launch)?;
+    network(&mut line, launch, facts.vhost_net)?;
     line.add("-device", "virtio-rng-pci-non-transitional,id=rng0");
     line.add(
         "-device",
@@ -157,7 +162,7 @@ fn cpu(arch: Arch, accel: Accel, model: CpuModel) -> &'static str {
     }
 }
 
-fn network(line: &mut Line, launch: &Launch) -> Result<(), BackendError> {
+fn network(line: &mut Line, launch: &Launch, vhost: bool) -> Result<(), BackendError> {
     let spec = &launch.spec;
     match spec.network {
         NetworkMode::None => match spec.publish.first() {
@@ -167,13 +172,7 @@ fn network(line: &mut Line, launch: &Launch) -> Result<(), BackendError> {
                 return Err(unusable("published port", value, "the VM has no network"));
             }
         },
-        NetworkMode::Tap => {
-            return Err(BackendError::Unavailable {
-                backend: BackendKind::Qemu,
-                why: "this version has no TAP devices for it".to_owned(),
-                hint: "choose `--network user`".to_owned(),
-            });
-        }
+        NetworkMode::Tap => return tap(line, launch, vhost),
         NetworkMode::Auto | NetworkMode::User => {}
     }
     let user = spec
@@ -185,10 +184,26 @@ fn network(line: &mut Line, launch: &Launch) -> Result<(), BackendError> {
         });
     line.add("-netdev", user);
     // No boot ROM: nobody boots from the network.
+    line.add("-device", NETWORK_CARD);
+    Ok(())
+}
+
+/// The TAP device is there already, and ours to open: QEMU runs no script. Its ports are published
+/// by the shim.
+fn tap(line: &mut Line, launch: &Launch, vhost: bool) -> Result<(), BackendError> {
+    let Some(tap) = &launch.tap else {
+        let why = "no device was made for it";
+        return Err(unusable("TAP network of", launch.name.as_str().into(), why));
+    };
+    let vhost = if vhost { "on" } else { "off" };
     line.add(
-        "-device",
-        "virtio-net-pci-non-transitional,id=nic0,netdev=net0,romfile=",
+        "-netdev",
+        format!(
+            "tap,id=net0,ifname={},script=no,downscript=no,vhost={vhost}",
+            tap.device
+        ),
     );
+    line.add("-device", format!("{NETWORK_CARD},mac={}", tap.mac));
     Ok(())
 }
 

@@ -26,6 +26,7 @@ fn launch() -> Launch {
 fn an_emulated_guest() {
     let facts = Facts {
         qboot: Some("/usr/share/qemu/qboot.rom".into()),
+        vhost_net: false,
         disk: None,
     };
     insta::assert_snapshot!(text(&launch(), &facts), @r#"
@@ -78,6 +79,7 @@ fn a_guest_with_kvm_ports_and_a_layer_of_its_own() {
     launch.rootfs = Some("/images/r.ext4".into());
     let facts = Facts {
         qboot: Some("/usr/share/qemu/qboot.rom".into()),
+        vhost_net: false,
         disk: Some(("/d/vms/web/disk.qcow2".into(), Format::Qcow2)),
     };
     insta::assert_snapshot!(text(&launch, &facts), @r#"
@@ -124,6 +126,7 @@ fn an_arm_guest_without_agent_and_network() {
     launch.rootfs = Some("/r.img".into());
     let facts = Facts {
         qboot: None,
+        vhost_net: false,
         disk: Some(("/r.img".into(), Format::Raw)),
     };
     insta::assert_snapshot!(text(&launch, &facts), @r#"
@@ -179,6 +182,7 @@ fn commas_and_quotes_in_paths_stay_within_their_values() {
     launch.rootfs = Some("/r".into());
     let facts = Facts {
         qboot: None,
+        vhost_net: false,
         disk: Some(("/d/\"q\",file.driver=x\\".into(), Format::Raw)),
     };
     let argv = argv(&launch, &facts).unwrap();
@@ -217,7 +221,7 @@ fn what_cannot_be_put_on_a_command_line_is_refused_and_named() {
         ),
         (
             refused(&|l| l.spec.network = NetworkMode::Tap, &none),
-            "TAP",
+            "TAP network of `web`: no device was made for it",
         ),
         (
             refused(
@@ -237,6 +241,7 @@ fn what_cannot_be_put_on_a_command_line_is_refused_and_named() {
                 &|_| {},
                 &Facts {
                     qboot: None,
+                    vhost_net: false,
                     disk: Some((OsStr::from_bytes(b"/\xff").into(), Format::Raw)),
                 },
             ),
@@ -246,4 +251,42 @@ fn what_cannot_be_put_on_a_command_line_is_refused_and_named() {
     for (error, expected) in cases {
         assert!(error.contains(expected), "{error}");
     }
+}
+
+#[test]
+fn a_guest_with_a_tap_device_has_its_addresses_and_no_forwarded_ports() {
+    let mut launch = launch();
+    launch.spec.network = NetworkMode::Tap;
+    launch.spec.publish = vec![PortForward {
+        host: 8080,
+        guest: 80,
+    }];
+    launch.tap = Some(crate::network::Tap {
+        device: "smt0badcafe".to_owned(),
+        mac: "06:00:0a:d5:2b:fa".to_owned(),
+        host: [10, 213, 43, 249].into(),
+        guest: [10, 213, 43, 250].into(),
+        prefix: 30,
+        name_servers: vec![[9, 9, 9, 9].into()],
+    });
+    let mut facts = Facts::default();
+    let line = text(&launch, &facts);
+    let has = |line: &str, words: &str| assert!(line.contains(words), "{words}\n{line}");
+    has(
+        &line,
+        "-netdev tap,id=net0,ifname=smt0badcafe,script=no,downscript=no,vhost=off\n\
+         -device virtio-net-pci-non-transitional,id=nic0,netdev=net0,romfile=,mac=06:00:0a:d5:2b:fa\n",
+    );
+    has(
+        &line,
+        " smolvm.ip=10.213.43.250/30 smolvm.gw=10.213.43.249 smolvm.dns=9.9.9.9\n",
+    );
+    assert!(!line.contains("hostfwd"));
+    facts.vhost_net = true;
+    has(&text(&launch, &facts), ",vhost=on\n");
+    launch.has_agent = false;
+    has(
+        &text(&launch, &facts),
+        " ip=10.213.43.250::10.213.43.249:255.255.255.252:web:eth0:off:9.9.9.9\n",
+    );
 }

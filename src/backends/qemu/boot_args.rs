@@ -54,9 +54,13 @@ pub fn boot_args(launch: &Launch) -> String {
     }
     if launch.has_agent {
         args.push(format!("smolvm.name={}", launch.name));
-        if spec.network != NetworkMode::None {
-            args.push(USER_NETWORK.to_owned());
+        match &launch.tap {
+            Some(tap) => args.push(tap.agent_args()),
+            None if spec.network == NetworkMode::None => {}
+            None => args.push(USER_NETWORK.to_owned()),
         }
+    } else if let Some(tap) = &launch.tap {
+        args.push(tap.kernel_arg(launch.name.as_str()));
     }
     args.join(" ")
 }

@@ -35,7 +35,13 @@ pub(super) fn facts(launch: &Launch) -> Result<Facts, BackendError> {
     Ok(Facts {
         disk,
         qboot: qboot(&launch.program),
+        vhost_net: launch.tap.is_some() && opens("/dev/vhost-net"),
     })
+}
+
+/// Whether we, and so QEMU, may open a device for reading and writing.
+fn opens(device: &str) -> bool {
+    File::options().read(true).write(true).open(device).is_ok()
 }
 
 /// `qboot.rom` where distributions put it: QEMU's data directory beside its program's.
@@ -160,6 +166,10 @@ fn ended_early(launch: &Launch, guard: &mut Guard) -> BackendError {
 
 /// QEMU says so too, but only after a start, and without naming the port's use.
 fn check_ports(launch: &Launch) -> Result<(), BackendError> {
+    if launch.tap.is_some() {
+        // The shim listens there already.
+        return Ok(());
+    }
     for forward in &launch.spec.publish {
         match TcpListener::bind((Ipv4Addr::LOCALHOST, forward.host)) {
             Ok(_) => {}

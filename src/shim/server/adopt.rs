@@ -26,6 +26,7 @@ impl<H: Host> Owner<H> {
             // Nobody lived to write what became of it.
             self.state.shim = None;
             self.state.vmm = None;
+            self.release_network().await;
             self.save();
             return Err(self.ended_failure());
         };
@@ -35,7 +36,12 @@ impl<H: Host> Owner<H> {
         if vm.state_lost {
             self.recall(process);
         }
-        let launch = self.adopted_launch();
+        let wired = self.host.rewire(&self.subject);
+        self.state.network = wired.told;
+        let launch = Launch {
+            tap: wired.tap,
+            ..self.adopted_launch()
+        };
         let backend = self.host.backend();
         let launched = timeout(DEADLINE, backend.adopt(&launch, process))
             .await
@@ -90,6 +96,7 @@ impl<H: Host> Owner<H> {
         self.state.shim = None;
         self.state.vmm = None;
         self.state.activity = None;
+        self.release_network().await;
         self.save();
         self.ended_failure()
     }

@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use crate::backends::{Backend, Launch};
 use crate::fault::Failure;
+use crate::network::Tap;
 use crate::vm::{Store, VmName, VmPaths, VmSpec};
 
 /// One VM, as the owner knows it.
@@ -23,6 +24,17 @@ pub(super) struct Prepared {
     pub(super) launch: Launch,
     /// Why that accelerator was taken.
     pub(super) accel_reason: String,
+    /// What there is to say of its network.
+    pub(super) network: Option<String>,
+}
+
+/// A VM's network, as far as the host has a part in it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Wired {
+    /// Its TAP device.
+    pub(super) tap: Option<Tap>,
+    /// What there is to say of it.
+    pub(super) told: Option<String>,
 }
 
 /// Where VMs run; tests have one of their own.
@@ -35,4 +47,15 @@ pub(super) trait Host: 'static {
 
     /// Decides and makes what a boot needs.
     fn prepare(&self, subject: &Subject) -> impl Future<Output = Result<Prepared, Failure>>;
+
+    /// The network of a VM that is taken over.
+    fn rewire(&self, _subject: &Subject) -> Wired {
+        Wired::default()
+    }
+
+    /// Takes away what [`Self::prepare`] made in this host's network. Called once the VMM is gone,
+    /// also when nothing was made.
+    fn release(&self, _subject: &Subject) -> impl Future<Output = Result<(), Failure>> {
+        std::future::ready(Ok(()))
+    }
 }

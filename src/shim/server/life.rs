@@ -124,6 +124,7 @@ impl<H: Host> Owner<H> {
         let Prepared {
             launch,
             accel_reason,
+            network,
         } = prepared;
         let spec = &self.subject.spec;
         let prompt = prompt(launch.has_agent, launch.rootfs.is_some());
@@ -165,6 +166,7 @@ impl<H: Host> Owner<H> {
         self.boot.recorded = false;
         self.state.accel = Some(launch.accel);
         self.state.accel_reason = Some(accel_reason);
+        self.state.network = network;
         let argv = argv.iter().map(|word| word.to_string_lossy().into_owned());
         self.note_command_line(argv.collect());
         self.state.activity = Some("starting: launching the VMM".to_owned());

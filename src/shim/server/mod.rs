@@ -25,6 +25,7 @@ mod farewell;
 mod gap;
 mod host;
 mod life;
+mod network;
 mod operations;
 mod owner;
 mod this_host;

@@ -183,7 +183,17 @@ impl<H: Host> Owner<H> {
             let happening = self.next(&listener).await;
             self.handle(happening).await;
         }
+        self.release_network().await;
         self.farewell(listener).await;
+    }
+
+    /// Takes the VM's network away, now that it has ended. What stays is said, and found by the
+    /// doctor.
+    pub(super) async fn release_network(&mut self) {
+        let released = self.host.release(&self.subject).await;
+        self.state.network = released
+            .err()
+            .map(|failure| format!("left behind: {}", failure.message));
     }
 
     /// What happens next; the end of the VMM comes before everything else.

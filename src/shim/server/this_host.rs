@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use super::host::{Host, Prepared, Subject};
+use super::host::{Host, Prepared, Subject, Wired};
+use super::network::Network;
 use crate::backends::qemu::{self, Qemu};
 use crate::backends::{Backend, Launch, accel, kvm};
 use crate::fault::{Code, Failure};
@@ -13,12 +14,14 @@ use crate::vm::{Arch, BackendKind, Store, VmName, VmSpec};
 /// QEMU, the images in the store, and what this host can do.
 pub(super) struct ThisHost {
     backend: Rc<Qemu>,
+    network: Network,
 }
 
 impl ThisHost {
     pub(super) fn new() -> Self {
         Self {
             backend: Rc::new(Qemu),
+            network: Network::default(),
         }
     }
 }
@@ -41,7 +44,25 @@ impl Host for ThisHost {
                 let message = format!("could not probe KVM: {error}");
                 Failure::new(Code::RuntimeError, message)
             })?;
-        prepared(subject, files, &kvm)
+        let prepared = prepared(subject, files, &kvm)?;
+        // Last, so that nothing is made for a VM that cannot start.
+        let Wired { tap, told } = self.network.attach(subject).await?;
+        Ok(Prepared {
+            network: told,
+            launch: Launch {
+                tap,
+                ..prepared.launch
+            },
+            ..prepared
+        })
+    }
+
+    fn rewire(&self, subject: &Subject) -> Wired {
+        self.network.resume(subject)
+    }
+
+    async fn release(&self, subject: &Subject) -> Result<(), Failure> {
+        self.network.release(subject).await
     }
 }
 
@@ -79,6 +100,7 @@ fn prepared(subject: &Subject, files: Files, kvm: &kvm::Verdict) -> Result<Prepa
     let program = qemu::program(spec.arch)?;
     Ok(Prepared {
         accel_reason: chosen.reason,
+        network: None,
         launch: Launch {
             name: subject.name.clone(),
             spec: spec.clone(),

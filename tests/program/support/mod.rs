@@ -8,6 +8,7 @@ mod session;
 use std::time::Duration;
 
 pub(crate) use bed::{Bed, json_of};
+pub(crate) use image::images;
 pub(crate) use process::{Process, wait_until};
 pub(crate) use session::{Session, Size};
 

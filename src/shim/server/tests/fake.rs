@@ -245,6 +245,7 @@ impl Host for FakeHost {
     async fn prepare(&self, subject: &Subject) -> Result<Prepared, Failure> {
         Ok(Prepared {
             accel_reason: "it is a test".to_owned(),
+            network: None,
             launch: Launch {
                 name: subject.name.clone(),
                 spec: subject.spec.clone(),
