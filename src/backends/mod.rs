@@ -17,6 +17,7 @@ pub mod accel;
 pub mod canary;
 mod error;
 pub mod kvm;
+pub mod packages;
 mod process;
 pub mod qemu;
 pub mod resolve;
