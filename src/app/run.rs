@@ -107,7 +107,7 @@ pub(super) async fn run(fleet: Fleet, options: Options) -> Result<(), Failure> {
         quits: false,
     };
     if app.world.is_first_start() {
-        app.state.modals.push(Modal::Doctor { scroll: 0 });
+        app.state.modals.push(Modal::Doctor { choice: None });
         app.world.perform(Effect::NoteFirstStart);
     }
     app.take_in(Message::Vms(vms)).map_err(broken)?;

@@ -114,7 +114,7 @@ impl Package {
 /// The command that installs `packages`, or a sentence where this host has no package manager that
 /// knows them. `has` tells whether a program of that name is in `PATH`.
 pub fn install_command(packages: &[Package], has: impl Fn(&str) -> bool) -> String {
-    let named = PackageManager::find(&has).and_then(|manager| {
+    let command = PackageManager::find(&has).and_then(|manager| {
         let mut names: Vec<&str> = packages
             .iter()
             .map(|package| package.name(manager))
@@ -122,7 +122,7 @@ pub fn install_command(packages: &[Package], has: impl Fn(&str) -> bool) -> Stri
         names.dedup();
         Some((manager, names))
     });
-    let Some((manager, names)) = named else {
+    let Some((manager, names)) = command else {
         let programs: Vec<String> = packages
             .iter()
             .map(|package| format!("`{}`", package.program()))
