@@ -22,11 +22,12 @@
 //! | [`vm`] | what a VM is: name, spec, phase, boot timeline, the store on disk | `fault` |
 //! | [`console`] | terminal engine, query responder, key encoding, sanitising | `fault` |
 //! | [`guest`] | images, kernel extraction, initramfs, the agent's protocol | `vm` |
-//! | [`backends`] | what runs a VM: `Backend`, `Machine`, accelerators, QEMU | `vm`, `guest` |
-//! | [`shim`] | the per-VM owner process, its protocol, the client half | `vm`, `backends`, `console`, `guest` |
+//! | [`network`] | TAP devices, their addresses, and the packet filter's part | `fault`, `vm` |
+//! | [`backends`] | what runs a VM: `Backend`, `Machine`, accelerators, QEMU | `vm`, `guest`, `network` |
+//! | [`shim`] | the per-VM owner process, its protocol, the client half | `vm`, `backends`, `console`, `guest`, `network` |
 //! | [`sampler`] | live CPU and memory of a VM from the host's side | `vm` |
 //! | [`config`] | what the user set, and what it means | `vm`, `backends`, `console` |
-//! | [`doctor`] | host checks, report, fixes | `vm`, `backends`, `guest`, `config`, `console`, `sampler` |
+//! | [`doctor`] | host checks, report, fixes | `vm`, `backends`, `guest`, `config`, `console`, `network`, `sampler` |
 //! | [`fleet`] | the operations that dashboard and CLI share: create, start, stop, remove, list | all above |
 //! | [`app`] | the dashboard's logic: state, message, update, effect, event loop | `vm`, `console`, `guest`, `shim`, `sampler`, `config`, `doctor`, `fleet`, and, to draw, `ui` |
 //! | [`ui`] | the dashboard's looks: pure functions of `(frame, area, &State, &Theme)` | `app::state` and the plain data of `vm`, `console`, `doctor`, `sampler` |
@@ -41,6 +42,7 @@ pub mod doctor;
 pub mod fault;
 pub mod fleet;
 pub mod guest;
+pub mod network;
 pub mod sampler;
 pub mod shim;
 pub mod ui;

@@ -7,6 +7,7 @@ use crate::app::fixture::{
 };
 use crate::app::message::{Message, Mouse, MouseKind, SessionEvent};
 use crate::app::state::{Focus, Link, Modal, Page, State};
+use crate::doctor::Progress;
 use crate::fault::{Code, Failure};
 use crate::vm::{Operation, Phase, Vm};
 
@@ -462,13 +463,19 @@ fn a_host_that_changes_is_examined_again_and_what_is_known_stays_meanwhile() {
     press(&mut state, "D");
     // Under way: what came out before the change may be wrong.
     let effects = send(&mut state, 1.0, Message::HostChanged);
-    assert!(!effects.iter().any(|effect| matches!(effect, Effect::Examine)));
+    assert!(
+        !effects
+            .iter()
+            .any(|effect| matches!(effect, Effect::Examine))
+    );
     let done = |state: &mut State| {
         let report = crate::app::fixture::report();
         send(state, 2.0, Message::Doctor(Progress::Done(report)))
     };
     let is_examined = |effects: &[Effect]| {
-        let examines = effects.iter().filter(|effect| matches!(effect, Effect::Examine));
+        let examines = effects
+            .iter()
+            .filter(|effect| matches!(effect, Effect::Examine));
         examines.count() == 1
     };
     assert!(is_examined(&done(&mut state)), "once more");

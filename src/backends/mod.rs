@@ -11,6 +11,7 @@ use std::pin::Pin;
 use tokio::net::UnixStream;
 use tokio::sync::mpsc;
 
+use crate::network::Tap;
 use crate::vm::{Accel, BootPhase, ExitReason, ProcessId, VmName, VmPaths, VmSpec};
 
 pub mod accel;
@@ -46,6 +47,8 @@ pub struct Launch {
     pub rootfs: Option<PathBuf>,
     /// Whether the guest is expected to have our agent, so that *ready* is its hello.
     pub has_agent: bool,
+    /// The TAP device made for it, when its network is one.
+    pub tap: Option<Tap>,
     /// The VM's files.
     pub paths: VmPaths,
     /// The directory for its sockets, 0700.

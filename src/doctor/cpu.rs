@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use super::exam::Exam;
-use super::outcome::{Outcome, advice, fail, pass, skip, warn};
 use super::finding::Status;
+use super::outcome::{Outcome, advice, fail, pass, skip, warn};
 use crate::vm::BackendKind;
 
 const CPUINFO: &str = "/proc/cpuinfo";

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use super::cpu;
 use super::exam::Exam;
-use super::outcome::{Outcome, advice, fail, pass, skip, warn};
 use super::finding::{Fix, Status};
+use super::outcome::{Outcome, advice, fail, pass, skip, warn};
 use crate::backends::kvm::Verdict;
 use crate::vm::BackendKind;
 

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use super::exam::Exam;
-use super::outcome::{Outcome, pass, quoted, run, skip, warn};
 use super::network;
+use super::outcome::{Outcome, pass, quoted, run, skip, warn};
 use crate::vm::is_id;
 
 /// At most so many are named.

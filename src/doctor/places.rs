@@ -5,8 +5,8 @@ use std::os::unix::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use super::exam::Exam;
-use super::outcome::{Outcome, advice, fail, pass, quoted, run, skip, warn};
 use super::finding::Fix;
+use super::outcome::{Outcome, advice, fail, pass, quoted, run, skip, warn};
 
 const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;

@@ -1,9 +1,9 @@
 //! The programs of the backends: there, new enough, for this processor, built with what we use.
 
 use super::exam::Exam;
-use super::outcome::{Outcome, advice, fail, pass, run, skip, warn};
 use super::finding::Fix;
 use super::hypervisor::by_hand;
+use super::outcome::{Outcome, advice, fail, pass, run, skip, warn};
 use crate::backends::packages::Package;
 
 /// What sets a Linux host up for Firecracker; it lies in the source tree.

@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 use super::checks::{self, Check};
 use super::command;
 use super::exam::{Case, Exam};
-use super::outcome::{advice, warn};
 use super::finding::Finding;
 use super::host::{Host, ThisHost};
+use super::outcome::{advice, warn};
 use super::report::{Report, Summary, Verdict};
 use crate::backends::resolve::Resolved;
 use crate::vm::{BackendKind, Store};
@@ -124,11 +124,12 @@ pub(super) fn examine_host(
     }
     let lost = |check: &Check| {
         let why = format!("no answer within {} ms", deadline.as_millis());
-        let finding = warn(
-            why,
-            advice("look for a program or file system that hangs"),
-        )
-        .of(check, &judged, "", begin.elapsed());
+        let finding = warn(why, advice("look for a program or file system that hangs")).of(
+            check,
+            &judged,
+            "",
+            begin.elapsed(),
+        );
         tell(Progress::Found(finding.clone()));
         finding
     };
@@ -169,12 +170,8 @@ fn carry_out(check: &Check, case: Arc<Case>) -> Finding {
     let begin = Instant::now();
     let exam = Exam::new(case);
     // A check that breaks is a finding too: the others still count.
-    let outcome = catch_unwind(AssertUnwindSafe(|| (check.run)(&exam))).unwrap_or_else(|_| {
-        warn(
-            "the check itself broke",
-            advice("report this as a bug"),
-        )
-    });
+    let outcome = catch_unwind(AssertUnwindSafe(|| (check.run)(&exam)))
+        .unwrap_or_else(|_| warn("the check itself broke", advice("report this as a bug")));
     let took = begin.elapsed();
     outcome.of(check, &exam.case.judged, &exam.evidence(), took)
 }

@@ -4,8 +4,8 @@
 use std::path::Path;
 
 use super::exam::Exam;
-use super::outcome::{Outcome, advice, pass, warn};
 use super::finding::Fix;
+use super::outcome::{Outcome, advice, pass, warn};
 
 const KSM: &str = "/sys/kernel/mm/ksm/run";
 const THP: &str = "/sys/kernel/mm/transparent_hugepage/enabled";

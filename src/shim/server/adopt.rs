@@ -118,6 +118,7 @@ impl<H: Host> Owner<H> {
             initrd: spec.initrd.clone(),
             rootfs: spec.rootfs.clone(),
             has_agent: vm.state.argv.iter().any(|word| word.contains(PORT_NAME)),
+            tap: None,
             paths: self.subject.paths.clone(),
             run_dir: self.subject.run_dir.clone(),
             spec,

@@ -61,6 +61,7 @@ impl Host for ThisHost {
                 initrd: files.initrd,
                 rootfs: files.rootfs,
                 has_agent: files.has_agent,
+                tap: None,
                 paths: subject.paths.clone(),
                 run_dir: subject.run_dir.clone(),
             },

@@ -254,6 +254,7 @@ impl Host for FakeHost {
                 initrd: None,
                 rootfs: None,
                 has_agent: true,
+                tap: None,
                 paths: subject.paths.clone(),
                 run_dir: subject.run_dir.clone(),
             },
