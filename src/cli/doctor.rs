@@ -2,11 +2,45 @@
 
 use std::io::IsTerminal;
 
-use super::args::{DoctorArgs, ProfileArg};
+use clap::{Args, ValueEnum};
+
 use super::context::Context;
 use super::output::{Outcome, Reply};
 use crate::doctor::{self, Examination, Privacy, Profile};
 use crate::fault::{Code, Failure};
+
+/// What a host is for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum ProfileArg {
+    /// A developer's machine
+    #[default]
+    Workstation,
+    /// A host that runs strangers' guests
+    Worker,
+}
+
+#[derive(Debug, Args)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag on the command line"
+)]
+pub(super) struct DoctorArgs {
+    /// Let warnings count as failures
+    #[arg(long)]
+    pub(super) strict: bool,
+    /// Judge both backends, not only the chosen one
+    #[arg(long)]
+    pub(super) all: bool,
+    /// Which hints count: hardening hints only for a worker
+    #[arg(long, value_enum, default_value_t, value_name = "PROFILE")]
+    pub(super) profile: ProfileArg,
+    /// Print a report to paste into a bug, without names of user and host
+    #[arg(long)]
+    pub(super) report: bool,
+    /// Also boot the canary guest and time it
+    #[arg(long)]
+    pub(super) boot: bool,
+}
 
 pub(super) fn run(context: &Context, args: &DoctorArgs) -> Outcome {
     let backend = context.fleet.resolve_backend(context.backend.as_deref())?;
