@@ -27,7 +27,7 @@ pub fn hints(state: &State) -> Vec<Hint> {
         Context::Doctor => vec![
             (Action::Close, "close"),
             (Action::ExamineAgain, "examine again"),
-            (Action::LineDown, "scroll"),
+            (Action::LineDown, "next check"),
         ],
         Context::Form => vec![
             (Action::Submit, "create and start"),

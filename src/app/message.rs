@@ -28,6 +28,8 @@ pub enum Message {
     Samples(Vec<(VmName, Sample)>),
     /// The doctor tells.
     Doctor(Progress),
+    /// Something that the doctor looks at changed.
+    HostChanged,
     /// The doctor could not begin.
     Unexamined(Failure),
     /// An operation ended.

@@ -71,7 +71,7 @@ pub(super) async fn run(fleet: Fleet, options: Options) -> Result<(), Failure> {
         quits: false,
     };
     if app.world.is_first_start() {
-        app.state.modals.push(Modal::Doctor { scroll: 0 });
+        app.state.modals.push(Modal::Doctor { choice: None });
         app.world.perform(Effect::NoteFirstStart);
     }
     app.begin_with(names).map_err(broken)?;

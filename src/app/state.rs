@@ -84,8 +84,8 @@ pub enum Modal {
     },
     /// The doctor's checklist.
     Doctor {
-        /// Lines scrolled down.
-        scroll: usize,
+        /// The check whose details are shown; until one is chosen it is the worst.
+        choice: Option<String>,
     },
     /// A new VM.
     Form(Box<Form>),
@@ -114,14 +114,18 @@ pub struct Question {
 pub struct Doctor {
     /// The names of the checks, in order.
     pub planned: Vec<String>,
-    /// What came out so far.
+    /// What came out, of a run before where it did not come out yet.
     pub found: Vec<Finding>,
+    /// How many checks of the run under way came out.
+    pub came: usize,
     /// The whole, once it is there.
     pub report: Option<Report>,
     /// Why it could not begin.
     pub failure: Option<Failure>,
     /// Whether a run is under way.
     pub is_running: bool,
+    /// Whether the host changed meanwhile, so that another run has to follow.
+    pub again: bool,
 }
 
 impl Doctor {
@@ -129,6 +133,22 @@ impl Doctor {
     pub fn counts(&self) -> (usize, usize) {
         let count = |status| self.found.iter().filter(|f| f.status == status).count();
         (count(Status::Fail), count(Status::Warn))
+    }
+
+    /// The finding of that check.
+    pub fn finding(&self, name: &str) -> Option<&Finding> {
+        self.found.iter().find(|finding| finding.name == name)
+    }
+
+    /// The place of the check whose details are shown: the chosen one, else the worst so far.
+    pub fn shown(&self, choice: Option<&str>) -> usize {
+        let place = |name: &str| self.planned.iter().position(|planned| planned == name);
+        let first = |status| {
+            let is_so = |name: &String| self.finding(name).is_some_and(|f| f.status == status);
+            self.planned.iter().position(is_so)
+        };
+        let worst = || first(Status::Fail).or_else(|| first(Status::Warn));
+        choice.and_then(place).or_else(worst).unwrap_or(0)
     }
 }
 

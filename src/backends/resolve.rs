@@ -37,7 +37,8 @@ pub struct Runnable {
 }
 
 impl Runnable {
-    fn of(&self, backend: BackendKind) -> &Result<(), String> {
+    /// `Ok`, or why that backend cannot run here.
+    pub fn of(&self, backend: BackendKind) -> &Result<(), String> {
         match backend {
             BackendKind::Firecracker => &self.firecracker,
             BackendKind::Qemu => &self.qemu,

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::doctor::DoctorArgs;
 use crate::backends::resolve;
 use crate::vm::{Accel, Arch, CpuModel, DiskMode, NetworkMode, PortForward};
 
@@ -102,16 +103,6 @@ pub(super) enum Command {
 pub(super) struct NameArgs {
     /// The VM
     pub(super) name: String,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct DoctorArgs {
-    /// Let warnings count as failures
-    #[arg(long)]
-    pub(super) strict: bool,
-    /// Also boot the canary guest and time it
-    #[arg(long)]
-    pub(super) boot: bool,
 }
 
 #[derive(Debug, Args)]

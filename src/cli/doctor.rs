@@ -1,16 +1,57 @@
 //! `doctor`.
 
-use super::args::DoctorArgs;
+use std::io::IsTerminal;
+
+use clap::{Args, ValueEnum};
+
 use super::context::Context;
 use super::output::{Outcome, Reply};
-use crate::doctor::{self, Examination};
+use crate::doctor::{self, Examination, Privacy, Profile};
 use crate::fault::{Code, Failure};
 
+/// What a host is for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum ProfileArg {
+    /// A developer's machine
+    #[default]
+    Workstation,
+    /// A host that runs strangers' guests
+    Worker,
+}
+
+#[derive(Debug, Args)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag on the command line"
+)]
+pub(super) struct DoctorArgs {
+    /// Let warnings count as failures
+    #[arg(long)]
+    pub(super) strict: bool,
+    /// Judge both backends, not only the chosen one
+    #[arg(long)]
+    pub(super) all: bool,
+    /// Which hints count: hardening hints only for a worker
+    #[arg(long, value_enum, default_value_t, value_name = "PROFILE")]
+    pub(super) profile: ProfileArg,
+    /// Print a report to paste into a bug, without names of user and host
+    #[arg(long)]
+    pub(super) report: bool,
+    /// Also boot the canary guest and time it
+    #[arg(long)]
+    pub(super) boot: bool,
+}
+
 pub(super) fn run(context: &Context, args: &DoctorArgs) -> Outcome {
+    let backend = context.fleet.resolve_backend(context.backend.as_deref())?;
     let examination = Examination {
-        store: context.fleet.store.clone(),
-        backend: context.fleet.resolve_backend(context.backend.as_deref())?,
+        all: args.all,
+        profile: match args.profile {
+            ProfileArg::Workstation => Profile::Workstation,
+            ProfileArg::Worker => Profile::Worker,
+        },
         strict: args.strict,
+        ..Examination::new(context.fleet.store.clone(), backend)
     };
     if args.boot {
         return Err(Failure::new(
@@ -19,8 +60,14 @@ pub(super) fn run(context: &Context, args: &DoctorArgs) -> Outcome {
         )
         .with_hint("boot a guest with `smolvm-tui create --wait`"));
     }
-    let report = doctor::examine(&examination, None);
-    let mut reply = Reply::new(doctor::to_text(&report), &report)?;
+    let mut report = doctor::examine(&examination, None);
+    let text = if args.report {
+        report = Privacy::of_this_user().shorten_report(report);
+        doctor::to_bug_report(&report)
+    } else {
+        doctor::to_text(&report, width())
+    };
+    let mut reply = Reply::new(text, &report)?;
     // Failed checks are a finding, not an error of ours: `error` stays null.
     reply.exit_code = Some(if report.summary.ok {
         0
@@ -28,4 +75,13 @@ pub(super) fn run(context: &Context, args: &DoctorArgs) -> Outcome {
         Code::RuntimeError.exit_code()
     });
     Ok(reply)
+}
+
+/// The columns of the terminal that reads the answer; a file or a pipe has none.
+fn width() -> Option<u16> {
+    let is_terminal = std::io::stdout().is_terminal();
+    is_terminal
+        .then(|| crossterm::terminal::size().ok())
+        .flatten()
+        .map(|(columns, _)| columns)
 }

@@ -9,7 +9,10 @@ use tokio::process::Command;
 use tokio::time::timeout;
 
 /// How long a program may take to answer a simple question.
-pub(super) const DEADLINE: Duration = Duration::from_secs(2);
+///
+/// The first run of a program on macOS waits seconds for it to be verified.
+pub(super) const DEADLINE: Duration =
+    Duration::from_secs(if cfg!(target_os = "macos") { 15 } else { 2 });
 
 /// More than this of its output is not read.
 const LONGEST_OUTPUT: u64 = 64 << 10;

@@ -1,105 +1,187 @@
-//! What the checks of one run share: the host, the question, and what takes long to find out.
+//! What one check works with: the host, asked so that it is noted what was read and run, the case,
+//! and what takes long to find out and is shared by all checks of a run.
 
-use std::fmt::Display;
+use std::cell::RefCell;
+use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
-use super::host::{Host, Kernel};
-use super::{Finding, Status};
-use crate::backends::kvm::Verdict;
-use crate::backends::resolve::Resolved;
-use crate::vm::{BackendKind, Store};
+use super::finding::Fix;
+use super::host::{Entry, Host, Kernel, KnownVm};
+use super::outcome::{advice, run};
+use crate::backends::kvm;
+use crate::backends::packages::{Package, install_command};
+use crate::backends::resolve::{Resolved, Runnable};
+use crate::vm::{Arch, BackendKind, Store};
 
-/// How one check came out.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Outcome {
-    pub(super) status: Status,
-    pub(super) detail: String,
-    pub(super) fix: Option<String>,
+/// What QEMU says of itself; the words are clauses that say why it says nothing.
+#[derive(Clone, Debug)]
+struct Abilities {
+    accelerators: Result<Vec<String>, String>,
+    sandbox: Result<(), String>,
 }
 
-impl Outcome {
-    /// The finding of the check of that name. Paths and other programs' words come in here: what
-    /// a terminal would obey stays out, and a finding is one line.
-    pub(super) fn of(self, name: &str) -> Finding {
-        let clean = |text: String| text.replace(char::is_control, "\u{fffd}");
-        Finding {
-            name: name.to_owned(),
-            status: self.status,
-            detail: clean(self.detail),
-            fix: self.fix.map(clean),
-        }
-    }
+/// How QEMU is shut in, as on our command lines.
+const SANDBOX: &str = "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny";
+
+/// QEMU's list: a title, then one a line.
+fn words(answer: &str) -> Vec<String> {
+    let lines = answer.lines().map(str::trim);
+    let words = lines.filter(|line| !line.is_empty() && !line.contains(' '));
+    words.map(str::to_owned).collect()
 }
 
-fn outcome(status: Status, detail: impl Display, fix: Option<String>) -> Outcome {
-    Outcome {
-        status,
-        detail: detail.to_string(),
-        fix,
-    }
-}
-
-pub(super) fn pass(detail: impl Display) -> Outcome {
-    outcome(Status::Pass, detail, None)
-}
-
-pub(super) fn skip(detail: impl Display) -> Outcome {
-    outcome(Status::Skip, detail, None)
-}
-
-pub(super) fn warn(detail: impl Display, fix: impl Display) -> Outcome {
-    outcome(Status::Warn, detail, Some(fix.to_string()))
-}
-
-pub(super) fn fail(detail: impl Display, fix: impl Display) -> Outcome {
-    outcome(Status::Fail, detail, Some(fix.to_string()))
-}
-
-/// One run. Checks run at once, so what several of them need is found by the first that asks
-/// while the others wait for it.
-pub(super) struct Exam<'a> {
-    pub(super) host: &'a dyn Host,
-    pub(super) store: &'a Store,
-    pub(super) backend: &'a Resolved,
-    kernel: Kernel,
-    kvm: OnceLock<Verdict>,
+/// What a run is about, and what its checks find out together.
+pub(super) struct Case {
+    pub(super) host: Box<dyn Host>,
+    pub(super) store: Store,
+    pub(super) backend: Resolved,
+    /// The backends whose problems count.
+    pub(super) judged: Vec<BackendKind>,
+    /// Whether the hints for a worker node count.
+    pub(super) is_worker: bool,
+    pub(super) kernel: Kernel,
+    /// What can run, as the choice between the backends sees it; known once that was looked at.
+    pub(super) runnable: OnceLock<Runnable>,
+    /// Whether QEMU can run here, but only by emulation; known once that was looked at.
+    pub(super) is_emulated: OnceLock<bool>,
+    kvm: OnceLock<kvm::Verdict>,
     qemu: OnceLock<Result<PathBuf, String>>,
-    accelerators: OnceLock<Result<Vec<String>, String>>,
+    abilities: OnceLock<Abilities>,
+    tables: OnceLock<Result<String, String>>,
+    vms: OnceLock<Result<Vec<KnownVm>, String>>,
 }
 
-impl<'a> Exam<'a> {
-    pub(super) fn new(host: &'a dyn Host, store: &'a Store, backend: &'a Resolved) -> Self {
+impl Case {
+    pub(super) fn new(
+        host: Box<dyn Host>,
+        store: Store,
+        backend: Resolved,
+        judged: Vec<BackendKind>,
+        is_worker: bool,
+    ) -> Self {
         Self {
+            kernel: host.kernel(),
             host,
             store,
             backend,
-            kernel: host.kernel(),
+            judged,
+            is_worker,
+            runnable: OnceLock::new(),
+            is_emulated: OnceLock::new(),
             kvm: OnceLock::new(),
             qemu: OnceLock::new(),
-            accelerators: OnceLock::new(),
+            abilities: OnceLock::new(),
+            tables: OnceLock::new(),
+            vms: OnceLock::new(),
+        }
+    }
+}
+
+/// One check at work. Checks run at once, so what several of them need is found by the first that
+/// asks while the others wait for it.
+pub(super) struct Exam {
+    pub(super) case: Arc<Case>,
+    seen: RefCell<Vec<String>>,
+}
+
+impl Exam {
+    pub(super) fn new(case: Arc<Case>) -> Self {
+        Self {
+            case,
+            seen: RefCell::default(),
         }
     }
 
-    pub(super) fn kernel(&self) -> &Kernel {
-        &self.kernel
+    /// What was read and run so far.
+    pub(super) fn evidence(&self) -> String {
+        self.seen.borrow().join("; ")
+    }
+
+    /// Notes something that is worth to be known as evidence.
+    pub(super) fn note(&self, seen: String) {
+        let mut all = self.seen.borrow_mut();
+        if !all.contains(&seen) {
+            all.push(seen);
+        }
+    }
+
+    pub(super) fn host(&self) -> &dyn Host {
+        &*self.case.host
     }
 
     pub(super) fn system(&self) -> &str {
-        &self.kernel.system
+        &self.case.kernel.system
     }
 
     pub(super) fn arch(&self) -> &str {
-        &self.kernel.arch
+        &self.case.kernel.arch
     }
 
-    /// Whether the chosen backend is this one.
-    pub(super) fn needs(&self, backend: BackendKind) -> bool {
-        self.backend.backend == backend
+    pub(super) fn is_root(&self) -> bool {
+        self.host().user() == 0
     }
 
-    pub(super) fn kvm(&self) -> &Verdict {
-        self.kvm.get_or_init(|| self.host.kvm())
+    pub(super) fn runnable(&self) -> &Runnable {
+        self.note("looked for what each backend cannot do without".to_owned());
+        self.case.runnable.get_or_init(|| self.host().runnable())
+    }
+
+    /// A small text file, as those of `/proc` and `/sys` are.
+    pub(super) fn read(&self, path: &str) -> io::Result<String> {
+        self.note(format!("read {path}"));
+        self.host().read(Path::new(path))
+    }
+
+    /// The same as one value.
+    pub(super) fn value(&self, path: &str) -> io::Result<String> {
+        self.read(path).map(|text| text.trim().to_owned())
+    }
+
+    /// The names in a directory; none when it is not there.
+    pub(super) fn list(&self, path: &Path) -> Vec<String> {
+        self.note(format!("listed {}", path.display()));
+        self.host().list(path)
+    }
+
+    pub(super) fn entry(&self, path: &Path) -> io::Result<Entry> {
+        self.note(format!("looked at {}", path.display()));
+        self.host().entry(path)
+    }
+
+    /// Opens a device for reading and writing, and closes it again.
+    pub(super) fn open(&self, path: &str) -> io::Result<()> {
+        self.note(format!("opened {path}"));
+        self.host().open(Path::new(path))
+    }
+
+    pub(super) fn program(&self, name: &str) -> Result<PathBuf, String> {
+        self.note(format!("looked for {name} in PATH"));
+        self.host().program(name)
+    }
+
+    pub(super) fn output(&self, program: &Path, arguments: &[&str]) -> Result<String, String> {
+        self.note(format!("ran {} {}", program.display(), arguments.join(" ")));
+        self.host().run(program, arguments)
+    }
+
+    /// Runs a program as root: by itself when we are, else by `sudo -n`.
+    pub(super) fn output_as_root(
+        &self,
+        program: &Path,
+        arguments: &[&str],
+    ) -> Result<String, String> {
+        if self.is_root() {
+            return self.output(program, arguments);
+        }
+        let sudo = self.host().program("sudo")?;
+        let program = program.to_string_lossy();
+        self.output(&sudo, &[&["-n", &program], arguments].concat())
+    }
+
+    pub(super) fn kvm(&self) -> &kvm::Verdict {
+        self.note("ran a guest of a few instructions on /dev/kvm".to_owned());
+        self.case.kvm.get_or_init(|| self.host().kvm())
     }
 
     /// The name of QEMU's program for guests of this host's own architecture.
@@ -114,99 +196,95 @@ impl<'a> Exam<'a> {
     }
 
     pub(super) fn qemu(&self) -> Result<&Path, &str> {
-        self.qemu
-            .get_or_init(|| self.host.program(&self.qemu_name()))
+        let name = self.qemu_name();
+        self.note(format!("looked for {name} in QEMU_BIN and PATH"));
+        let qemu = &self.case.qemu;
+        qemu.get_or_init(|| self.host().program(&name))
             .as_deref()
             .map_err(String::as_str)
     }
 
-    /// The accelerators that this QEMU was built with; its answer is a title, then one a line.
+    /// The accelerators that this QEMU was built with.
     pub(super) fn accelerators(&self) -> Result<&[String], &str> {
-        let ask = || {
-            let answer = self.host.run(self.qemu()?, &["-accel", "help"])?;
-            let words = answer.lines().map(str::trim);
-            Ok(words
-                .filter(|line| !line.is_empty() && !line.contains(' '))
-                .map(str::to_owned)
-                .collect())
+        let abilities = self.abilities()?;
+        let known = abilities.accelerators.as_deref();
+        known.map_err(String::as_str)
+    }
+
+    /// Whether this QEMU filters its own system calls.
+    pub(super) fn sandbox(&self) -> Result<(), &str> {
+        let abilities = self.abilities()?;
+        abilities.sandbox.as_ref().map_err(String::as_str).copied()
+    }
+
+    /// Asks for both at once, since each start of QEMU takes its time.
+    fn abilities(&self) -> Result<&Abilities, &str> {
+        let program = self.qemu()?;
+        let help = ["-accel", "help"];
+        let both = [&["-sandbox", SANDBOX], &help[..]].concat();
+        let shown = program.display();
+        self.note(format!("ran {shown} {}", both.join(" ")));
+        let ask = || match self.host().run(program, &both) {
+            Ok(answer) => Abilities {
+                accelerators: Ok(words(&answer)),
+                sandbox: Ok(()),
+            },
+            Err(why) => Abilities {
+                accelerators: self.host().run(program, &help).map(|answer| words(&answer)),
+                sandbox: Err(why),
+            },
         };
-        self.accelerators
-            .get_or_init(ask)
+        Ok(self.case.abilities.get_or_init(ask))
+    }
+
+    /// What `nft list tables` says, run as root.
+    pub(super) fn tables(&self) -> Result<&str, &str> {
+        self.note("ran nft list tables".to_owned());
+        let ask = || {
+            let nft = self.host().program("nft")?;
+            Exam::new(Arc::clone(&self.case)).output_as_root(&nft, &["list", "tables"])
+        };
+        let tables = &self.case.tables;
+        tables.get_or_init(ask).as_deref().map_err(String::as_str)
+    }
+
+    /// The VMs of the store, or why it is not known which there are.
+    pub(super) fn vms(&self) -> Result<&[KnownVm], &str> {
+        let directory = self.case.store.vms_dir();
+        self.note(format!("listed {}", directory.display()));
+        let vms = &self.case.vms;
+        vms.get_or_init(|| self.host().vms(&self.case.store))
             .as_deref()
             .map_err(String::as_str)
     }
 
-    /// The command that installs a package, named as each package manager names it.
-    pub(super) fn install(&self, package: Package) -> String {
-        let managers = [
-            ("apt-get", "sudo apt-get install -y"),
-            ("dnf", "sudo dnf install -y"),
-            ("pacman", "sudo pacman -S --needed"),
-            ("zypper", "sudo zypper install -y"),
-            ("apk", "sudo apk add"),
-            ("brew", "brew install"),
-        ];
-        let found = managers
-            .iter()
-            .position(|(manager, _)| self.host.program(manager).is_ok());
-        match found {
-            Some(index) => format!(
-                "{} {}",
-                managers[index].1,
-                package.names(self.arch())[index]
-            ),
-            None => format!("install {}", package.names(self.arch())[0]),
-        }
+    /// A command that needs root, as this user runs it.
+    pub(super) fn as_root(&self, command: &str) -> Fix {
+        run(self.with_sudo(command))
     }
-}
 
-/// What a host may lack.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Package {
-    Qemu,
-    QemuImg,
-    Iproute,
-    Nftables,
-}
+    pub(super) fn with_sudo(&self, command: &str) -> String {
+        let sudo = if self.is_root() { "" } else { "sudo " };
+        format!("{sudo}{command}")
+    }
 
-impl Package {
-    /// Its names for apt-get, dnf, pacman, zypper, apk and brew.
-    fn names(self, arch: &str) -> [&'static str; 6] {
-        let is_arm = matches!(arch, "aarch64" | "arm64");
-        match self {
-            Self::Qemu if is_arm => [
-                "qemu-system-arm qemu-utils",
-                "qemu-system-aarch64-core qemu-img",
-                "qemu-system-aarch64 qemu-img",
-                "qemu-arm qemu-tools",
-                "qemu-system-aarch64 qemu-img",
-                "qemu",
-            ],
-            Self::Qemu => [
-                "qemu-system-x86 qemu-utils",
-                "qemu-system-x86-core qemu-img",
-                "qemu-system-x86 qemu-img",
-                "qemu-x86 qemu-tools",
-                "qemu-system-x86_64 qemu-img",
-                "qemu",
-            ],
-            Self::QemuImg => [
-                "qemu-utils",
-                "qemu-img",
-                "qemu-img",
-                "qemu-tools",
-                "qemu-img",
-                "qemu",
-            ],
-            Self::Iproute => [
-                "iproute2",
-                "iproute",
-                "iproute2",
-                "iproute2",
-                "iproute2",
-                "iproute2mac",
-            ],
-            Self::Nftables => ["nftables"; 6],
+    /// What installs packages here: a command where the package manager is known.
+    pub(super) fn install(&self, packages: &[Package]) -> Fix {
+        let text = install_command(packages, |name| self.host().program(name).is_ok());
+        // A sentence begins with its verb, a command with a program.
+        if text.starts_with("install ") {
+            return advice(text);
         }
+        run(text)
+    }
+
+    /// QEMU's packages for this host's own architecture.
+    pub(super) fn install_qemu(&self) -> Fix {
+        let arch = if self.arch() == "x86_64" {
+            Arch::X86_64
+        } else {
+            Arch::Aarch64
+        };
+        self.install(&[Package::Qemu(arch), Package::QemuImg])
     }
 }

@@ -1,11 +1,13 @@
 //! What the checks ask of a host, so that tests can answer for hosts that are not at hand.
 
-use std::io;
-use std::os::unix::fs::MetadataExt;
+use std::io::{self, IsTerminal, Read};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use nix::fcntl::OFlag;
+use nix::sys::resource::{Resource, getrlimit};
 use nix::sys::statvfs::statvfs;
-use nix::unistd::{AccessFlags, Uid, access};
+use nix::unistd::{AccessFlags, Gid, Group, Uid, access};
 
 use super::command;
 use crate::backends::kvm::{self, Verdict};
@@ -13,6 +15,7 @@ use crate::backends::resolve::{self, Runnable};
 use crate::backends::{BackendError, accel, qemu};
 use crate::guest::ImageStore;
 use crate::sampler::{self, HostMemory};
+use crate::vm::{Store, Vm};
 
 /// What the kernel says of itself (`uname(2)`).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -30,6 +33,7 @@ pub(super) struct Kernel {
 pub(super) struct Entry {
     pub(super) is_directory: bool,
     pub(super) owner: u32,
+    pub(super) group: u32,
     /// Permission bits alone.
     pub(super) mode: u32,
 }
@@ -37,8 +41,17 @@ pub(super) struct Entry {
 /// An image: its name, and its size in bytes or what is wrong with it.
 pub(super) type ImageState = (String, Result<u64, String>);
 
-/// A host, as the checks see it.
-pub(super) trait Host: Sync {
+/// A VM of the store, as far as it matters to what it may own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct KnownVm {
+    /// The name of its run directory.
+    pub(super) id: String,
+    /// Whether its VMM is known to live.
+    pub(super) is_live: bool,
+}
+
+/// A host, as the checks see it. Checks may outlive the run that began them, so it is owned.
+pub(super) trait Host: Send + Sync + 'static {
     /// What the kernel says of itself.
     fn kernel(&self) -> Kernel;
     /// Who we are, effectively.
@@ -55,6 +68,24 @@ pub(super) trait Host: Sync {
     fn run(&self, program: &Path, arguments: &[&str]) -> Result<String, String>;
     /// A file or directory.
     fn entry(&self, path: &Path) -> io::Result<Entry>;
+    /// The names in a directory; none when it cannot be read.
+    fn list(&self, path: &Path) -> Vec<String>;
+    /// A text file, the first 64 KiB of it.
+    fn read(&self, path: &Path) -> io::Result<String>;
+    /// The first bytes of a file.
+    fn head(&self, path: &Path) -> io::Result<Vec<u8>>;
+    /// Opens a device for reading and writing, and closes it again.
+    fn open(&self, path: &Path) -> io::Result<()>;
+    /// The name of a group.
+    fn group_name(&self, group: u32) -> Option<String>;
+    /// The value of an environment variable that is set and not empty.
+    fn variable(&self, name: &str) -> Option<String>;
+    /// Columns and rows of the terminal that we talk to, if there is one.
+    fn terminal(&self) -> Option<(u16, u16)>;
+    /// How many files this process may have open (`RLIMIT_NOFILE`, the soft limit).
+    fn open_files(&self) -> Option<u64>;
+    /// The VMs of a store, or why it is not known which there are, as a clause.
+    fn vms(&self, store: &Store) -> Result<Vec<KnownVm>, String>;
     /// Whether we may make files in a directory.
     fn may_write(&self, directory: &Path) -> bool;
     /// Bytes that we may still write to the file system of `path`.
@@ -63,6 +94,19 @@ pub(super) trait Host: Sync {
     fn memory(&self) -> Option<HostMemory>;
     /// The images below a directory.
     fn images(&self, directory: &Path) -> Vec<ImageState>;
+}
+
+/// More of a text file is not read.
+const LONGEST_FILE: u64 = 64 << 10;
+
+fn head(path: &Path, bytes: u64) -> io::Result<Vec<u8>> {
+    let mut head = Vec::new();
+    // A pipe in the place of a file must not hold us up.
+    let flags = OFlag::O_NONBLOCK.bits();
+    let mut options = std::fs::OpenOptions::new();
+    let file = options.read(true).custom_flags(flags).open(path)?;
+    file.take(bytes).read_to_end(&mut head)?;
+    Ok(head)
 }
 
 /// The host that we run on.
@@ -135,8 +179,66 @@ impl Host for ThisHost {
         Ok(Entry {
             is_directory: meta.is_dir(),
             owner: meta.uid(),
+            group: meta.gid(),
             mode: meta.mode() & 0o7777,
         })
+    }
+
+    fn list(&self, path: &Path) -> Vec<String> {
+        let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
+        let mut names: Vec<String> = entries
+            .filter_map(|entry| entry.file_name().into_string().ok())
+            .collect();
+        names.sort();
+        names
+    }
+
+    fn read(&self, path: &Path) -> io::Result<String> {
+        Ok(String::from_utf8_lossy(&head(path, LONGEST_FILE)?).into_owned())
+    }
+
+    fn head(&self, path: &Path) -> io::Result<Vec<u8>> {
+        head(path, 64)
+    }
+
+    fn open(&self, path: &Path) -> io::Result<()> {
+        let mut options = std::fs::OpenOptions::new();
+        options.read(true).write(true).open(path).map(drop)
+    }
+
+    fn group_name(&self, group: u32) -> Option<String> {
+        Some(Group::from_gid(Gid::from_raw(group)).ok()??.name)
+    }
+
+    fn variable(&self, name: &str) -> Option<String> {
+        std::env::var(name).ok().filter(|value| !value.is_empty())
+    }
+
+    fn terminal(&self) -> Option<(u16, u16)> {
+        if io::stdout().is_terminal() || io::stdin().is_terminal() {
+            return crossterm::terminal::size().ok();
+        }
+        None
+    }
+
+    fn open_files(&self) -> Option<u64> {
+        let (soft, _) = getrlimit(Resource::RLIMIT_NOFILE).ok()?;
+        Some(soft)
+    }
+
+    fn vms(&self, store: &Store) -> Result<Vec<KnownVm>, String> {
+        let vms = store.list().map_err(|error| error.to_string())?;
+        let known = |vm: &Vm| {
+            let spec = vm.spec.as_ref();
+            let id = spec.map(|spec| spec.id.clone());
+            let why = || format!("the specification of `{}` cannot be read", vm.name);
+            let is_live = vm.phase.is_live();
+            Ok(KnownVm {
+                id: id.ok_or_else(why)?,
+                is_live,
+            })
+        };
+        vms.iter().map(known).collect()
     }
 
     fn may_write(&self, directory: &Path) -> bool {

@@ -2,9 +2,11 @@
 
 use std::io;
 use std::os::unix::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use super::exam::{Exam, Outcome, fail, pass, skip, warn};
+use super::exam::Exam;
+use super::finding::Fix;
+use super::outcome::{Outcome, advice, fail, pass, quoted, run, skip, warn};
 
 const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
@@ -19,96 +21,136 @@ const LEAST_MEMORY: u64 = 128 * MIB;
 /// Below this the second guest of the default size may not fit.
 const ENOUGH_MEMORY: u64 = 640 * MIB;
 
+/// What `sun_path` holds without its final zero (unix(7)).
+const LONGEST_PATH: usize = if cfg!(target_os = "macos") { 103 } else { 107 };
+/// Below this a few VMs and their consoles use up what a process may open.
+const ENOUGH_FILES: u64 = 256;
+
 const ELSEWHERE: &str = "choose another place with --data-dir or SMOLVM_TUI_DATA_DIR";
 
-/// The directory of the VMs' sockets: ours alone, and short enough for a socket's address.
-pub(super) fn run_directory(exam: &Exam<'_>) -> Outcome {
-    let one = exam.store.run_dir_path("00000000");
-    if SocketAddr::from_pathname(one.join("serial.sock")).is_err() {
+fn elsewhere() -> Fix {
+    advice(ELSEWHERE)
+}
+
+/// Where one VM's sockets are or would be.
+fn one_socket(exam: &Exam) -> PathBuf {
+    let socket = exam.case.store.run_dir_path("00000000").join("serial.sock");
+    exam.note(format!("counted the bytes of {}", socket.display()));
+    socket
+}
+
+/// The paths of sockets: the kernel takes no long ones.
+pub(super) fn socket_path(exam: &Exam) -> Outcome {
+    let socket = one_socket(exam);
+    let bytes = socket.as_os_str().len();
+    if SocketAddr::from_pathname(&socket).is_err() {
         return fail(
             format!(
                 "`{}` is too long for the address of a socket",
-                one.display()
+                socket.display()
             ),
-            "set TMPDIR to a shorter path",
+            advice("set TMPDIR to a shorter path"),
         );
     }
+    if socket.starts_with(exam.case.store.root()) {
+        return pass(format!("{bytes} bytes of {LONGEST_PATH}"));
+    }
+    pass(format!(
+        "{bytes} bytes of {LONGEST_PATH}, in the temporary directory, because the path of the data \
+         directory is too long for sockets"
+    ))
+}
+
+/// The directory of the VMs' sockets: who can write there has all power over them.
+pub(super) fn run_directory(exam: &Exam) -> Outcome {
+    let one = exam.case.store.run_dir_path("00000000");
     let directory = one.parent().unwrap_or(&one);
+    private(exam, directory)
+}
+
+/// The directory of the VMs and images: disks and logs of guests are in it.
+pub(super) fn data_directory(exam: &Exam) -> Outcome {
+    private(exam, exam.case.store.root())
+}
+
+/// Passes a directory that is ours and closed to others, or that can be made.
+fn private(exam: &Exam, directory: &Path) -> Outcome {
     let shown = directory.display();
-    let aside = if directory.starts_with(exam.store.root()) {
-        ""
-    } else {
-        ", because the path of the data directory is too long for sockets"
-    };
-    let entry = match exam.host.entry(directory) {
+    let entry = match exam.entry(directory) {
         Ok(entry) => entry,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return match unwritable(exam, directory) {
-                None => pass(format!("`{shown}` will be made{aside}")),
-                Some(trouble) => trouble,
-            };
+            return unwritable(exam, directory)
+                .unwrap_or_else(|| pass(format!("`{shown}` will be made")));
         }
-        Err(error) => return fail(format!("could not inspect `{shown}`: {error}"), ELSEWHERE),
+        Err(error) => {
+            return fail(format!("could not inspect `{shown}`: {error}"), elsewhere());
+        }
     };
     if !entry.is_directory {
         return fail(
             format!("`{shown}` is no directory"),
-            format!("rm '{shown}'"),
+            run(format!("rm {}", quoted(shown))),
         );
     }
-    if entry.owner != exam.host.user() {
+    if entry.owner != exam.host().user() {
         return fail(
             format!("`{shown}` belongs to user {}", entry.owner),
-            ELSEWHERE,
+            elsewhere(),
         );
     }
     if entry.mode & 0o022 != 0 {
         return fail(
             format!("others can write to `{shown}` (mode {:04o})", entry.mode),
-            format!("chmod 700 '{shown}'"),
+            run(format!("chmod 700 {}", quoted(shown))),
         );
     }
     unwritable(exam, directory)
-        .unwrap_or_else(|| pass(format!("`{shown}`, mode {:04o}{aside}", entry.mode)))
+        .unwrap_or_else(|| pass(format!("`{shown}`, mode {:04o}", entry.mode)))
 }
 
 /// What is wrong when nothing can be made in `path`, or in the nearest directory above that exists.
-fn unwritable(exam: &Exam<'_>, path: &Path) -> Option<Outcome> {
+fn unwritable(exam: &Exam, path: &Path) -> Option<Outcome> {
     let nearest = existing(exam, path);
-    (!exam.host.may_write(nearest)).then(|| {
+    (!exam.host().may_write(nearest)).then(|| {
         fail(
             format!("nothing can be made in `{}`", nearest.display()),
-            format!("make it writable, or {ELSEWHERE}"),
+            advice(format!("make it writable, or {ELSEWHERE}")),
         )
     })
 }
 
-fn existing<'p>(exam: &Exam<'_>, path: &'p Path) -> &'p Path {
+fn existing<'p>(exam: &Exam, path: &'p Path) -> &'p Path {
     path.ancestors()
-        .find(|path| exam.host.entry(path).is_ok())
+        .find(|path| exam.host().entry(path).is_ok())
         .unwrap_or(path)
 }
 
 /// Room for images, layers and logs.
-pub(super) fn disk_space(exam: &Exam<'_>) -> Outcome {
-    let place = existing(exam, exam.store.root());
-    let free = match exam.host.free_disk(place) {
+pub(super) fn disk_space(exam: &Exam) -> Outcome {
+    let place = existing(exam, exam.case.store.root());
+    exam.note(format!("asked for the file system of {}", place.display()));
+    let free = match exam.host().free_disk(place) {
         Ok(free) => free,
         Err(error) => {
             return warn(
                 format!("could not ask for room in `{}`: {error}", place.display()),
-                ELSEWHERE,
+                elsewhere(),
             );
         }
     };
-    let detail = format!("{} free for `{}`", size(free), exam.store.root().display());
-    let fix = format!("make room, or {ELSEWHERE}");
-    weigh(free, LEAST_DISK, ENOUGH_DISK, detail, &fix)
+    let detail = format!(
+        "{} free for `{}`",
+        size(free),
+        exam.case.store.root().display()
+    );
+    let fix = advice(format!("make room, or {ELSEWHERE}"));
+    weigh(free, LEAST_DISK, ENOUGH_DISK, detail, fix)
 }
 
 /// Room for guests.
-pub(super) fn memory(exam: &Exam<'_>) -> Outcome {
-    let Some(memory) = exam.host.memory() else {
+pub(super) fn memory(exam: &Exam) -> Outcome {
+    exam.note("asked the kernel".to_owned());
+    let Some(memory) = exam.host().memory() else {
         return skip("the kernel does not tell");
     };
     let detail = format!(
@@ -116,11 +158,11 @@ pub(super) fn memory(exam: &Exam<'_>) -> Outcome {
         size(memory.available),
         size(memory.total)
     );
-    let fix = "end what is not needed, or give guests less with --memory";
+    let fix = advice("end what is not needed, or give guests less with --memory");
     weigh(memory.available, LEAST_MEMORY, ENOUGH_MEMORY, detail, fix)
 }
 
-fn weigh(found: u64, least: u64, enough: u64, detail: String, fix: &str) -> Outcome {
+fn weigh(found: u64, least: u64, enough: u64, detail: String, fix: Fix) -> Outcome {
     if found < least {
         fail(detail, fix)
     } else if found < enough {
@@ -130,10 +172,27 @@ fn weigh(found: u64, least: u64, enough: u64, detail: String, fix: &str) -> Outc
     }
 }
 
+/// How many files a process may have open.
+pub(super) fn open_files(exam: &Exam) -> Outcome {
+    exam.note("asked for RLIMIT_NOFILE".to_owned());
+    match exam.host().open_files() {
+        None => skip("the kernel does not tell"),
+        Some(limit) if limit >= ENOUGH_FILES => pass(limit),
+        Some(limit) => warn(
+            format!("{limit}, but a few VMs need {ENOUGH_FILES}"),
+            advice(
+                "say `ulimit -n 4096` in the shell before, or raise `nofile` in /etc/security/limits.conf",
+            ),
+        ),
+    }
+}
+
 /// Something to boot.
-pub(super) fn images(exam: &Exam<'_>) -> Outcome {
+pub(super) fn images(exam: &Exam) -> Outcome {
     let build = "smolvm-tui image build";
-    let images = exam.host.images(&exam.store.images_dir());
+    let directory = exam.case.store.images_dir();
+    exam.note(format!("read each image.toml in {}", directory.display()));
+    let images = exam.host().images(&directory);
     let whole: Vec<String> = images
         .iter()
         .filter_map(|(name, state)| Some(format!("{name} ({})", size(*state.as_ref().ok()?))))
@@ -144,9 +203,12 @@ pub(super) fn images(exam: &Exam<'_>) -> Outcome {
     match damaged {
         Some((name, why)) => warn(
             format!("`{name}` is damaged: {why}"),
-            format!("remove it with `smolvm-tui image rm {name}`, then `{build}`"),
+            Fix::Run {
+                command: format!("smolvm-tui image rm {}", quoted(name)),
+                then: Some("build or import it again".to_owned()),
+            },
         ),
-        None if whole.is_empty() => warn("there is no guest image yet", build),
+        None if whole.is_empty() => warn("there is no guest image yet", run(build)),
         None => pass(whole.join(", ")),
     }
 }

@@ -8,6 +8,7 @@ use super::text::put;
 use super::{Role, Theme};
 use crate::app::action::{Action, Context};
 use crate::app::state::State;
+use crate::doctor::Verdict;
 
 /// Draws it.
 pub(super) fn render(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme) {
@@ -93,9 +94,9 @@ fn badge(state: &State) -> (String, Role) {
         return (text.to_owned(), Role::Muted);
     };
     let (failures, warnings) = state.doctor.counts();
-    let (status, words) = report.verdict();
-    let (glyph, _, role) = super::doctor::word(Some(status));
-    let mut text = format!("{glyph} host {words}");
+    let verdict = report.verdict();
+    let (glyph, _, role) = super::doctor::word(verdict.map(Verdict::status));
+    let mut text = format!("{glyph} host {}", verdict.map_or("unknown", Verdict::word));
     let room = state.size.0 >= 90;
     match (failures, warnings) {
         (n @ 1.., _) if room => text.push_str(&counted(n, "problem")),

@@ -64,7 +64,9 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme) {
                 help::render(frame, area, state, *context, *scroll, theme);
             }
             Modal::Messages { scroll } => messages::render(frame, area, state, *scroll, theme),
-            Modal::Doctor { scroll } => doctor::render(frame, area, state, *scroll, theme),
+            Modal::Doctor { choice } => {
+                doctor::render(frame, area, state, choice.as_deref(), theme);
+            }
             Modal::Form(form) => form::render(frame, area, form, theme),
             Modal::Confirm(question) => confirm::render(frame, area, question, theme),
             Modal::Filter { .. } => {}

@@ -6,8 +6,7 @@ use std::thread;
 
 use super::Outbox;
 use crate::app::message::Message;
-use crate::console::sanitize_line;
-use crate::doctor::{self, Examination, Finding, Progress};
+use crate::doctor::{self, Examination};
 use crate::fault::Failure;
 use crate::fleet::Fleet;
 
@@ -15,11 +14,8 @@ use crate::fleet::Fleet;
 const WAITING: usize = 32;
 
 fn examination(fleet: &Fleet, backend: Option<&str>) -> Result<Examination, Failure> {
-    Ok(Examination {
-        store: fleet.store.clone(),
-        backend: fleet.resolve_backend(backend)?,
-        strict: false,
-    })
+    let backend = fleet.resolve_backend(backend)?;
+    Ok(Examination::new(fleet.store.clone(), backend))
 }
 
 /// Examines the host; the findings come as messages.
@@ -30,46 +26,22 @@ pub(super) fn examine(fleet: Fleet, backend: Option<String>, outbox: Outbox) {
         .name("doctor-progress".to_owned())
         .spawn(move || {
             for progress in found {
-                if outbox
-                    .blocking_send(Message::Doctor(harmless(progress)))
-                    .is_err()
-                {
+                if outbox.blocking_send(Message::Doctor(progress)).is_err() {
                     return;
                 }
             }
         });
-    let examine = thread::Builder::new()
-        .name("doctor".to_owned())
-        .spawn(move || {
-            match examination(&fleet, backend.as_deref()) {
+    let examine =
+        thread::Builder::new()
+            .name("doctor".to_owned())
+            .spawn(move || match examination(&fleet, backend.as_deref()) {
                 Ok(examination) => {
-                    let report = doctor::examine(&examination, Some(&progress));
-                    // Said again in case it was not: the panel must not wait for ever.
-                    let _ = progress.send(Progress::Done(report));
+                    drop(doctor::examine(&examination, Some(&progress)));
                 }
                 Err(failure) => drop(failed.blocking_send(Message::Unexamined(failure))),
-            }
-        });
+            });
     // Without threads there is no doctor, but still a dashboard.
     drop((forward, examine));
-}
-
-fn harmless(progress: Progress) -> Progress {
-    fn clean(mut finding: Finding) -> Finding {
-        let clean = |text: &str| sanitize_line(&text.replace('\n', " "), 1000);
-        finding.name = clean(&finding.name);
-        finding.detail = clean(&finding.detail);
-        finding.fix = finding.fix.as_deref().map(clean);
-        finding
-    }
-    match progress {
-        Progress::Planned(names) => Progress::Planned(names),
-        Progress::Found(finding) => Progress::Found(clean(finding)),
-        Progress::Done(mut report) => {
-            report.checks = report.checks.into_iter().map(clean).collect();
-            Progress::Done(report)
-        }
-    }
 }
 
 fn marker(fleet: &Fleet) -> PathBuf {

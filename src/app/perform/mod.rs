@@ -1,6 +1,7 @@
 //! Does what the logic asks for. Nothing here decides anything; what comes of it is a message.
 
 mod doctor;
+mod host;
 mod log;
 mod operations;
 mod sample;
@@ -49,6 +50,7 @@ pub(super) struct World {
     follower: Option<Held>,
     check: Option<Held>,
     watcher: Option<Held>,
+    host_watcher: Option<Held>,
 }
 
 impl World {
@@ -63,6 +65,7 @@ impl World {
             follower: None,
             check: None,
             watcher: None,
+            host_watcher: None,
         }
     }
 
@@ -101,7 +104,13 @@ impl World {
                 self.check = Some(Held::spawn(task));
             }
             Effect::Create(draft) => detach(operations::create(fleet, outbox, draft)),
-            Effect::Examine => doctor::examine(fleet, self.backend.clone(), outbox),
+            Effect::Examine => {
+                // From the first result on it must not grow old.
+                let images = fleet.store.images_dir();
+                let task = || Held::spawn(host::watch(images, outbox.clone()));
+                self.host_watcher.get_or_insert_with(task);
+                doctor::examine(fleet, self.backend.clone(), outbox);
+            }
             Effect::NoteFirstStart => doctor::note_first_start(&fleet),
             Effect::Session(open) => self.console.open(fleet, outbox, open),
             Effect::ResizeConsole(size) => self.console.resize(size),

@@ -122,13 +122,19 @@ pub(super) fn scroll_page(state: &mut State, lines: isize) {
 /// More lines than any panel or page has.
 const MOST_LINES: usize = 2000;
 
-/// Scrolls the top panel by so many lines down.
+/// Scrolls the top panel by so many lines down; in the doctor's it goes to another check.
 pub(super) fn scroll_modal(state: &mut State, lines: isize) {
-    if let Some(
-        Modal::Help { scroll, .. } | Modal::Messages { scroll } | Modal::Doctor { scroll },
-    ) = state.modals.last_mut()
-    {
-        *scroll = scroll.saturating_add_signed(lines).min(MOST_LINES);
+    match state.modals.last_mut() {
+        Some(Modal::Help { scroll, .. } | Modal::Messages { scroll }) => {
+            *scroll = scroll.saturating_add_signed(lines).min(MOST_LINES);
+        }
+        Some(Modal::Doctor { choice }) => {
+            let doctor = &state.doctor;
+            let last = doctor.planned.len().saturating_sub(1);
+            let place = doctor.shown(choice.as_deref()).saturating_add_signed(lines);
+            *choice = doctor.planned.get(place.min(last)).cloned();
+        }
+        _ => {}
     }
 }
 

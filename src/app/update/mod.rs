@@ -45,7 +45,12 @@ pub fn update(state: &mut State, now: Now, message: Message) -> Vec<Effect> {
             }
         }
         Message::Samples(samples) => fleet::samples(state, samples),
-        Message::Doctor(progress) => on_doctor(state, progress),
+        Message::Doctor(progress) => on_doctor(state, progress, &mut effects),
+        Message::HostChanged => {
+            // What came out before the change may be wrong now.
+            state.doctor.again = state.doctor.is_running;
+            examine(state, &mut effects);
+        }
         Message::Unexamined(failure) => {
             state.doctor.is_running = false;
             state.doctor.failure = Some(failure);
@@ -118,15 +123,17 @@ fn on_paste(state: &mut State, text: &str, effects: &mut Vec<Effect>) {
     }
 }
 
-fn on_doctor(state: &mut State, progress: Progress) {
+fn on_doctor(state: &mut State, progress: Progress, effects: &mut Vec<Effect>) {
     let doctor = &mut state.doctor;
     match progress {
+        // What is known stays until something newer is: the list does not flicker.
         Progress::Planned(names) => {
+            doctor.found.retain(|known| names.contains(&known.name));
             doctor.planned = names;
-            doctor.found.clear();
-            doctor.report = None;
+            doctor.came = 0;
         }
         Progress::Found(finding) => {
+            doctor.came += 1;
             doctor.found.retain(|known| known.name != finding.name);
             doctor.found.push(finding);
         }
@@ -135,13 +142,16 @@ fn on_doctor(state: &mut State, progress: Progress) {
             doctor.found.clone_from(&report.checks);
             doctor.report = Some(report);
             doctor.is_running = false;
+            if doctor.again {
+                examine(state, effects);
+            }
         }
     }
 }
 
 /// Opens the doctor's panel, and has the host examined unless that was done or is under way.
 pub(super) fn open_doctor(state: &mut State, effects: &mut Vec<Effect>) {
-    state.modals.push(Modal::Doctor { scroll: 0 });
+    state.modals.push(Modal::Doctor { choice: None });
     if state.doctor.report.is_none() {
         examine(state, effects);
     }
@@ -151,6 +161,7 @@ pub(super) fn open_doctor(state: &mut State, effects: &mut Vec<Effect>) {
 pub(super) fn examine(state: &mut State, effects: &mut Vec<Effect>) {
     if !state.doctor.is_running {
         state.doctor.is_running = true;
+        state.doctor.again = false;
         state.doctor.failure = None;
         effects.push(Effect::Examine);
     }

@@ -6,6 +6,7 @@ use crate::app::state::State;
 use crate::vm::Operation;
 
 mod console;
+mod doctor;
 mod fleet;
 mod panels;
 

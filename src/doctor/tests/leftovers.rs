@@ -1,0 +1,173 @@
+//! What crashes leave behind.
+
+use super::*;
+
+const ID: &str = "0000aaaa";
+
+/// A process as `/proc` shows it.
+fn process(host: &mut FakeHost, pid: &str, name: &str, words: &str) {
+    host.lists
+        .entry("/proc".into())
+        .or_default()
+        .push(pid.to_owned());
+    host.write(&format!("/proc/{pid}/comm"), &format!("{name}\n"));
+    host.write(&format!("/proc/{pid}/cmdline"), words);
+    let entry = Entry {
+        is_directory: true,
+        owner: ANN,
+        group: ANN,
+        mode: 0o555,
+    };
+    host.entries.insert(format!("/proc/{pid}").into(), entry);
+}
+
+#[test]
+fn a_vmm_that_no_vm_owns_is_told_and_no_other_process() {
+    let words = format!("qemu-system-x86_64\0-qmp\0unix:{RUN}/{ID}/qmp.sock\0");
+    let orphan = |host: &mut FakeHost| {
+        process(host, "77", "smolvm-web", &words);
+        host.holds("/proc", &["77", "self", "cpuinfo"]);
+    };
+    let elsewhere = words.replace(RUN, "/home/bob/run");
+    table(
+        "orphaned-vmms",
+        Qemu,
+        &[
+            (&|_| {}, Pass, "no VMM runs without its VM"),
+            (&orphan, Warn, "of process 77\nkill 77"),
+            (
+                &|host| {
+                    orphan(host);
+                    host.owns_vm(ID, true);
+                },
+                Pass,
+                "no VMM",
+            ),
+            (
+                &|host| {
+                    orphan(host);
+                    host.owns_vm(ID, false);
+                },
+                Warn,
+                "kill 77",
+            ),
+            (
+                &|host| {
+                    orphan(host);
+                    host.entry_mut("/proc/77").owner = 7;
+                },
+                Pass,
+                "no VMM",
+            ),
+            (
+                &|host| process(host, "77", "smolvm-web", &elsewhere),
+                Pass,
+                "no VMM",
+            ),
+            (&|host| process(host, "77", "vim", &words), Pass, "no VMM"),
+            (
+                &|host| process(host, "77", "firecracker", &words),
+                Warn,
+                "kill 77",
+            ),
+            (
+                &|host| host.vms = Err("a spec is torn".to_owned()),
+                Skip,
+                "while a spec is torn",
+            ),
+        ],
+    );
+}
+
+#[test]
+fn run_directories_of_no_vm_are_told() {
+    let rm = format!("gone: {ID}\nrm -r {RUN}/{ID}");
+    table(
+        "stale-sockets",
+        Qemu,
+        &[
+            (&|_| {}, Pass, "belongs to a VM"),
+            (&|host| host.holds(RUN, &["notes", ID]), Warn, &rm),
+            (
+                &|host| {
+                    host.holds(RUN, &[ID]);
+                    host.owns_vm(ID, false);
+                },
+                Pass,
+                "belongs to a VM",
+            ),
+            (
+                &|host| host.vms = Err("a spec is torn".to_owned()),
+                Skip,
+                "while a spec is torn",
+            ),
+        ],
+    );
+}
+
+#[test]
+fn tap_devices_and_rules_that_no_vm_needs_are_told() {
+    let tap = |host: &mut FakeHost| {
+        host.holds("/sys/class/net", &["lo", "smt0000aaaa", "smtp"]);
+        host.write("/sys/class/net/smt0000aaaa/owner", "1000\n");
+    };
+    let tap_and = |change: fn(&mut FakeHost)| {
+        move |host: &mut FakeHost| {
+            tap(host);
+            change(host);
+        }
+    };
+    let remove =
+        "TAP devices that no VM needs: smt0000aaaa\nsudo ip tuntap del dev smt0000aaaa mode tap";
+    let tables = |host: &mut FakeHost| {
+        host.answer(
+            "sudo -n /usr/bin/nft list tables",
+            "table inet smolvm_tui\n",
+        );
+    };
+    table(
+        "stale-taps",
+        Firecracker,
+        &[
+            (&|_| {}, Pass, "nothing of ours is left"),
+            (&tap, Warn, remove),
+            (&tap_and(|host| host.owns_vm(ID, false)), Warn, remove),
+            (
+                &tap_and(|host| host.owns_vm(ID, true)),
+                Pass,
+                "nothing of ours",
+            ),
+            (
+                &tap_and(|host| host.write("/sys/class/net/smt0000aaaa/carrier", "1\n")),
+                Pass,
+                "nothing of ours",
+            ),
+            (
+                &tap_and(|host| host.write("/sys/class/net/smt0000aaaa/owner", "1001\n")),
+                Pass,
+                "nothing of ours",
+            ),
+            (&tables, Warn, "sudo nft delete table inet smolvm_tui"),
+            (
+                &|host| host.vms = Err("a spec is torn".to_owned()),
+                Skip,
+                "while a spec is torn",
+            ),
+        ],
+    );
+}
+
+#[test]
+fn many_leftovers_are_counted_and_all_of_them_removed() {
+    let ids: Vec<String> = (0..12).map(|n| format!("0000aa{n:02}")).collect();
+    let names: Vec<&str> = ids.iter().map(String::as_str).collect();
+    let host = FakeHost::sound().with(|host| host.holds(RUN, &names));
+    let found = finding(&host, Qemu, "stale-sockets");
+    assert!(
+        found.detail.ends_with("0000aa07 and 4 more"),
+        "{}",
+        found.detail
+    );
+    let fix = found.fix.unwrap();
+    assert!(fix.command().unwrap().ends_with("0000aa11"), "{fix}");
+}

@@ -1,0 +1,203 @@
+//! What a VM's own network device needs. None of it makes a host *not ready*.
+
+use super::*;
+
+#[test]
+fn missing_tools_and_permissions_are_warnings_and_never_not_ready() {
+    let host = FakeHost::sound().without("ip nft sudo");
+    let install = "Not found\nsudo apt-get install -y";
+    // Without sudo there is a root who needs none.
+    let install = install.replace("sudo ", "");
+    expect(
+        &host,
+        Firecracker,
+        "command:ip",
+        Warn,
+        &format!("{install} iproute2"),
+    );
+    expect(
+        &host,
+        Firecracker,
+        "command:nft",
+        Warn,
+        &format!("{install} nftables"),
+    );
+    expect(&host, Firecracker, "sudo", Warn, "TAP networking needs it");
+    let words = "'ip' command not found; 'nft' command not found; sudo sysctl missing";
+    expect(&host, Firecracker, "network-permissions", Warn, words);
+    expect(&host, Firecracker, "forward-policy", Skip, "no nft");
+    assert_eq!(
+        report(&host, Firecracker).verdict().unwrap().words(),
+        "ready"
+    );
+    for name in ["command:ip", "command:nft", "sudo", "network-permissions"] {
+        expect(&host, Qemu, name, Skip, "qemu does without");
+    }
+}
+
+#[test]
+fn sudo_that_asks_for_a_password_costs_the_tap_network_alone() {
+    let asks = FakeHost::sound().with(|host| host.refuse("sudo"));
+    expect(&asks, Qemu, "sudo", Skip, "qemu does without");
+    expect(&asks, Firecracker, "sudo", Warn, "failed");
+    let words = "sudo ip missing; sudo nft missing; sudo sysctl missing";
+    expect(&asks, Firecracker, "network-permissions", Warn, words);
+    assert_eq!(report(&asks, Firecracker).summary.failures, 0);
+    let root = asks.with(|host| host.user = 0).without("sudo");
+    expect(&root, Firecracker, "sudo", Pass, "configured");
+    expect(
+        &root,
+        Firecracker,
+        "network-permissions",
+        Pass,
+        "are available",
+    );
+    // Rules that allow what is needed and nothing else are enough.
+    let narrow = FakeHost::sound().with(|host| host.refuse("sudo -n true"));
+    expect(&narrow, Firecracker, "sudo", Pass, "configured");
+}
+
+#[test]
+fn a_table_that_the_first_tap_will_make_is_a_pass_that_says_so() {
+    const ASK: &str = "sudo -n /usr/bin/nft list tables";
+    let answer = "table ip other\ntable inet smolvm_tui\n";
+    for name in ["nft-table:ip:smolvm_nat", "nft-table:inet:smolvm_filter"] {
+        table(
+            name,
+            Firecracker,
+            &[
+                (&|_| {}, Pass, "the first TAP makes it"),
+                (
+                    &|host| host.answer(ASK, answer),
+                    Pass,
+                    "`inet smolvm_tui` exists",
+                ),
+                (&|host| host.refuse(ASK), Pass, "could not be looked for"),
+            ],
+        );
+    }
+}
+
+#[test]
+fn devices_that_cannot_be_opened_are_told_with_what_opens_them() {
+    table(
+        "tun",
+        Firecracker,
+        &[
+            (
+                &|host| host.devices.clear(),
+                Warn,
+                "there is no /dev/net/tun; VMs have no TAP",
+            ),
+            (&|host| host.devices.clear(), Warn, "sudo modprobe tun"),
+            (
+                &|host| {
+                    host.devices.clear();
+                    host.closed = io::ErrorKind::PermissionDenied;
+                },
+                Warn,
+                "sudo chmod 666 /dev/net/tun",
+            ),
+        ],
+    );
+    let none = FakeHost::sound().with(|host| host.devices.clear());
+    expect(
+        &none,
+        Firecracker,
+        "vhost-vsock",
+        Skip,
+        "nothing here needs it",
+    );
+    expect(
+        &FakeHost::sound(),
+        Firecracker,
+        "vhost-vsock",
+        Pass,
+        "/dev/vhost-vsock",
+    );
+}
+
+#[test]
+fn forwarding_that_was_switched_off_under_living_taps_is_told() {
+    const FILE: &str = "/proc/sys/net/ipv4/ip_forward";
+    table(
+        "ip-forward",
+        Firecracker,
+        &[
+            (&|_| {}, Pass, "on"),
+            (
+                &|host| host.write(FILE, "0\n"),
+                Pass,
+                "the first TAP switches it on",
+            ),
+            (
+                &|host| {
+                    host.write(FILE, "0\n");
+                    host.holds("/sys/class/net", &["lo", "smt0000aaaa"]);
+                },
+                Warn,
+                "sudo sysctl -w net.ipv4.ip_forward=1",
+            ),
+            (&|host| host.remove(FILE), Skip, "does not tell"),
+        ],
+    );
+}
+
+#[test]
+fn chains_that_drop_what_is_forwarded_are_told_with_a_rule_against_it() {
+    const ASK: &str = "sudo -n /usr/bin/nft list chains";
+    let chain = |table: &str, policy: &str, more: &str| {
+        format!(
+            "table ip nat {{\n\tchain X {{\n\t}}\n}}\n{table} {{\n{more}\tchain FORWARD {{\n\t\t\
+             type filter hook forward priority filter; policy {policy};\n\t}}\n}}\n"
+        )
+    };
+    let own = chain("table inet firewall", "drop", "");
+    let docker = chain("table ip filter", "drop", "\tchain DOCKER-USER {\n\t}\n");
+    let open = chain("table ip filter", "accept", "");
+    let input =
+        "table ip f {\n\tchain I {\n\t\ttype filter hook input priority 0; policy drop;\n\t}\n}\n";
+    table(
+        "forward-policy",
+        Firecracker,
+        &[
+            (
+                &|host| host.answer(ASK, &own),
+                Warn,
+                "chain `inet firewall FORWARD` drops",
+            ),
+            (
+                &|host| host.answer(ASK, &own),
+                Warn,
+                "sudo nft insert rule inet firewall FORWARD 'iifname \"smt*\" accept' && sudo nft",
+            ),
+            (
+                &|host| host.answer(ASK, &docker),
+                Warn,
+                "insert rule ip filter DOCKER-USER",
+            ),
+            (&|host| host.answer(ASK, &open), Pass, "no chain drops"),
+            (&|host| host.answer(ASK, input), Pass, "no chain drops"),
+            (&|host| host.refuse(ASK), Skip, "not known"),
+        ],
+    );
+}
+
+#[test]
+fn a_host_without_a_way_out_is_told() {
+    const FILE: &str = "/proc/net/route";
+    let local = "Iface\tDestination\neth0\t000200C0\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\n";
+    table(
+        "default-route",
+        Qemu,
+        &[
+            (&|_| {}, Pass, "by eth0"),
+            (
+                &|host| host.write(FILE, local),
+                Warn,
+                "reach nothing beyond this host",
+            ),
+            (&|host| host.remove(FILE), Skip, "does not tell"),
+        ],
+    );
+}
