@@ -11,7 +11,6 @@ use crate::fault::{Code, Failure};
 use crate::network;
 use crate::shim::client::ClientError;
 use crate::shim::protocol::{Answer, ClientFrame, Event, Request, ServerFrame, Status};
-use crate::shim::spawn::{self, Task};
 use crate::vm::{
     Admission, BootPhase, Exit, ExitReason, Operation, Problem, ShimLock, Vm, VmName, process,
 };
@@ -142,7 +141,7 @@ impl Fleet {
             return Err(damaged(vm));
         }
         self.check_disk(vm)?;
-        spawn::spawn(&self.store, &vm.name, Task::Start).await?;
+        self.look_after(&vm.name).await?;
         let run = async {
             let mut client = self.dial(&self.again(&vm.name)).await?;
             client.call(Request::WaitRunning).await?;
@@ -206,7 +205,7 @@ impl Fleet {
             }
             self.end(&vm, Request::Kill).await?;
         }
-        let lock = match self.store.lock(&vm.name)? {
+        let lock = match self.take_lock(&vm).await? {
             Some(lock) => lock,
             // The state may be unreadable, so that its phase is not known, while its shim lives.
             None if vm.problem.is_some() => {

@@ -180,3 +180,26 @@ fn the_wait_for_a_shims_end_leaves_the_lock_to_others() {
     assert_eq!(fleet.store.holder(&name), None);
     run(fleet.released(&name));
 }
+
+#[test]
+fn a_vm_whose_end_is_seen_before_its_shim_let_go_of_it_is_removed_all_the_same() {
+    let (_dir, fleet) = fleet();
+    let name = made(&fleet, "web");
+    let lock = fleet.store.lock(&name).unwrap().unwrap();
+    let crashed = VmState {
+        phase: Phase::Crashed,
+        ..VmState::default()
+    };
+    fleet.store.save_state(&lock, &crashed).unwrap();
+    run(async {
+        let remove = fleet.operate("web", Operation::Remove, false, None);
+        let let_go = async {
+            // It has found the lock taken by then: both run on one thread, and that is where it waits.
+            tokio::task::yield_now().await;
+            drop(lock);
+        };
+        let (removed, ()) = tokio::join!(remove, let_go);
+        removed.unwrap();
+    });
+    assert!(fleet.store.find("web").is_err());
+}

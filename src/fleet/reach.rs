@@ -11,7 +11,7 @@ use crate::fault::{Code, Failure};
 use crate::shim::client::Client;
 use crate::shim::protocol::{Answer, Request, Status};
 use crate::shim::spawn::{self, Task};
-use crate::vm::{Vm, VmName};
+use crate::vm::{ShimLock, Vm, VmName};
 
 /// Between two looks at a shim that is coming or going; either takes it milliseconds.
 const MOMENT: Duration = Duration::from_millis(10);
@@ -100,6 +100,39 @@ impl Fleet {
         let mut client = self.connect(name).await?;
         let answer = client.call(request).await?;
         Ok((client, answer))
+    }
+
+    /// Starts a shim that boots the VM, once the shim of its last life has let go of it.
+    pub(super) async fn look_after(&self, name: &VmName) -> Result<(), Failure> {
+        let begun = Instant::now();
+        loop {
+            match spawn::spawn(&self.store, name, Task::Start).await {
+                Err(failure) if failure.code == Code::Busy && self.lets_go(name, begun) => {
+                    tokio::time::sleep(MOMENT).await;
+                }
+                other => return other,
+            }
+        }
+    }
+
+    /// Takes the lock of a VM that is not live, once the shim of its last life has let go of it;
+    /// `None` when somebody else looks after the VM.
+    pub(super) async fn take_lock(&self, vm: &Vm) -> Result<Option<ShimLock>, Failure> {
+        let begun = Instant::now();
+        loop {
+            let lock = self.store.lock(&vm.name)?;
+            // What damaged files say of the phase says nothing of a shim.
+            if lock.is_some() || vm.problem.is_some() || !self.lets_go(&vm.name, begun) {
+                return Ok(lock);
+            }
+            tokio::time::sleep(MOMENT).await;
+        }
+    }
+
+    /// Whether who holds the VM's lock is about to give it back: the end of a VM is written, and so
+    /// seen by others, before its shim lets go of it.
+    fn lets_go(&self, name: &VmName, since: Instant) -> bool {
+        !self.again(name).phase.is_live() && since.elapsed() < SHIM_EXIT
     }
 
     /// Waits until no shim looks after the VM, a short while at most. The lock is not touched: who
