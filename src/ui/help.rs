@@ -3,9 +3,9 @@
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
-use unicode_width::UnicodeWidthStr;
 
 use super::panel;
+use super::text::wrap;
 use super::{Role, Theme};
 use crate::app::action::{Action, Context};
 use crate::app::state::State;
@@ -19,22 +19,32 @@ pub(super) fn render(
     scroll: usize,
     theme: &Theme,
 ) {
+    const WIDTH: u16 = 96;
+    let width = usize::from(panel::inner_width(area, WIDTH));
     let mut lines = Vec::new();
-    section(&mut lines, state, context, theme);
+    section(&mut lines, state, context, width, theme);
     if context == Context::Dashboard {
         lines.push(Line::default());
         lines.push(Line::styled("On the console", theme.style(Role::Title)));
-        section(&mut lines, state, Context::Console, theme);
+        section(&mut lines, state, Context::Console, width, theme);
         let text = "All other keys are the guest's.";
         lines.push(Line::styled(text, theme.style(Role::Muted)));
     }
     let height = u16::try_from(lines.len() + 2).unwrap_or(u16::MAX);
-    let inner = panel::open(frame, area, (96, height), "Keys", theme);
+    let inner = panel::open(frame, area, (WIDTH, height), "Keys", theme);
     panel::lines(frame, inner, &lines, scroll, theme);
 }
 
-fn section(lines: &mut Vec<Line<'_>>, state: &State, context: Context, theme: &Theme) {
+fn section(
+    lines: &mut Vec<Line<'_>>,
+    state: &State,
+    context: Context,
+    width: usize,
+    theme: &Theme,
+) {
     const COLUMN: usize = 31;
+    /// Less than this says nothing beside the keys.
+    const LEAST: usize = 12;
     for action in Action::ALL {
         if !action.applies_in(context) {
             continue;
@@ -50,11 +60,18 @@ fn section(lines: &mut Vec<Line<'_>>, state: &State, context: Context, theme: &T
         } else {
             keys.join(" ")
         };
-        let pad = COLUMN.saturating_sub(keys.width()).max(1);
-        lines.push(Line::from(vec![
-            Span::styled(keys, theme.style(Role::Key)),
-            Span::raw(" ".repeat(pad)),
-            Span::styled(action.spec().summary, theme.style(Role::Text)),
-        ]));
+        let mut beside = Span::styled(keys, theme.style(Role::Key));
+        let column = COLUMN.max(beside.width() + 1);
+        for line in wrap(
+            action.spec().summary,
+            width.saturating_sub(column).max(LEAST),
+        ) {
+            let pad = column.saturating_sub(beside.width());
+            lines.push(Line::from(vec![
+                std::mem::take(&mut beside),
+                Span::raw(" ".repeat(pad)),
+                Span::styled(line, theme.style(Role::Text)),
+            ]));
+        }
     }
 }

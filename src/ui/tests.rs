@@ -8,7 +8,7 @@ use ratatui::style::Color;
 use unicode_width::UnicodeWidthStr;
 
 use super::{Role, Theme, render};
-use crate::app::action::Action;
+use crate::app::action::{Action, Context};
 use crate::app::fixture::{
     boot, console_says, empty, examine, fleet, key, name, name_taken, press, send,
 };
@@ -360,11 +360,24 @@ fn the_help_tells_every_action_of_its_context_and_the_users_own_keys() {
     press(&mut state, "?");
     let text = glyphs(&state);
     for action in Action::ALL {
-        if action.applies_in(crate::app::action::Context::Dashboard) {
+        if action.applies_in(Context::Dashboard) {
             assert!(text.contains(action.spec().summary), "{action:?}");
         }
     }
     assert!(text.contains("K ctrl-x"));
+}
+
+#[test]
+fn the_help_cuts_no_sentence_off_where_the_terminal_is_narrow() {
+    let mut state = fleet((60, 90));
+    press(&mut state, "?");
+    let text = glyphs(&state).replace('│', " ");
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    for action in Action::ALL {
+        if action.applies_in(Context::Dashboard) || action.applies_in(Context::Console) {
+            assert!(text.contains(action.spec().summary), "{action:?}: {text}");
+        }
+    }
 }
 
 #[test]
