@@ -13,11 +13,14 @@ use crossterm::terminal::{
     disable_raw_mode, enable_raw_mode,
 };
 use crossterm::{cursor, execute, queue};
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::getpgrp;
 use ratatui::backend::CrosstermBackend;
 use ratatui::layout::{Position, Rect, Size};
 use ratatui::{Frame, TerminalOptions, Viewport};
 
 use crate::console::guarding;
+use crate::vm::process;
 
 /// Whether the terminal is taken over, for the panic hook.
 static TAKEN: AtomicBool = AtomicBool::new(false);
@@ -79,8 +82,9 @@ impl Terminal {
     /// stops, and when it goes on the terminal is taken over again.
     pub(crate) fn suspend(&mut self) -> io::Result<()> {
         give_back();
-        // SIGSTOP, since SIGTSTP is caught: the kernel's ctrl-z also means the whole group.
-        nix::sys::signal::killpg(nix::unistd::getpgrp(), nix::sys::signal::Signal::SIGSTOP)?;
+        // SIGSTOP, since SIGTSTP is caught: the kernel's ctrl-z also means the whole group, a child
+        // of the doctor's included.
+        process::between_births(|| killpg(getpgrp(), Signal::SIGSTOP))?;
         take(self.mouse)?;
         self.clear()
     }

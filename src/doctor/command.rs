@@ -8,6 +8,8 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::Command;
 use tokio::time::timeout;
 
+use crate::vm::process;
+
 /// How long a program may take to answer a simple question.
 ///
 /// The first run of a program on macOS waits seconds for it to be verified.
@@ -34,15 +36,15 @@ pub(super) fn output(
         .build()
         .map_err(failed)?;
     runtime.block_on(async {
-        let mut child = Command::new(program)
+        let mut command = Command::new(program);
+        command
             .args(arguments)
             .env("LC_ALL", "C")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .map_err(failed)?;
+            .kill_on_drop(true);
+        let mut child = process::birth(|| command.spawn()).map_err(failed)?;
         let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
         let talk = async { tokio::join!(read(stdout), read(stderr), child.wait()) };
         match timeout(deadline, talk).await {

@@ -11,6 +11,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use super::address::{Pool, device_name};
 use super::error::NetworkError;
 use super::step::Step;
+use crate::vm::process;
 
 /// One command takes milliseconds; sudo may ask a directory service.
 const DEADLINE: Duration = Duration::from_secs(5);
@@ -205,14 +206,15 @@ struct Ended {
 }
 
 fn spawn(path: &Path, arguments: &[String]) -> io::Result<Child> {
-    Command::new(path)
+    let mut command = Command::new(path);
+    command
         .args(arguments)
         .env("LC_ALL", "C")
         .current_dir("/")
         .stdin(Stdio::null())
         .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
+        .stderr(Stdio::piped());
+    process::birth(|| command.spawn())
 }
 
 /// Waits for the end of standard error, which is the program's own end, then for the program. One

@@ -87,7 +87,7 @@ async fn spawn_program(
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::null());
-    let mut child = command.spawn().map_err(|error| {
+    let mut child = process::birth(|| command.spawn()).map_err(|error| {
         failed(format!("could not run `{}`: {error}", program.display()))
             .with_hint("install smolvm-tui again")
     })?;

@@ -1,6 +1,7 @@
 //! Which process a pid meant: a pid counts only with its start time right, because pids are reused.
 
 use std::path::{Path, PathBuf};
+use std::sync::{PoisonError, RwLock};
 
 use serde::{Deserialize, Serialize};
 
@@ -59,6 +60,23 @@ impl ProcessId {
 /// An empty text when the host does not tell.
 pub fn host_boot_id() -> String {
     platform::boot_id()
+}
+
+/// Held for reading while a child is made, for writing while none may be.
+static BIRTHS: RwLock<()> = RwLock::new(());
+
+/// Makes a child process by `spawn`, never while [`between_births`] does its part.
+pub fn birth<T>(spawn: impl FnOnce() -> T) -> T {
+    let _birth = BIRTHS.read().unwrap_or_else(PoisonError::into_inner);
+    spawn()
+}
+
+/// Does something while no child is between its birth and its program: one that is stopped there
+/// keeps the thread that makes it from being stopped too, for that waits in vfork(2) as no signal
+/// but a deadly one ends it. Waits for a birth under way, which takes milliseconds.
+pub fn between_births<T>(act: impl FnOnce() -> T) -> T {
+    let _none = BIRTHS.write().unwrap_or_else(PoisonError::into_inner);
+    act()
 }
 
 /// The file of this very program; also when it was replaced by an upgrade since it was started.

@@ -96,7 +96,7 @@ pub fn probe_by(mut command: Command) -> Verdict {
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::null());
-    match command.spawn() {
+    match process::birth(|| command.spawn()) {
         Ok(child) => trace::follow(child, trace::DEADLINE).verdict(),
         Err(error) => Verdict::Broken {
             evidence: format!("the probe could not be started: {error}"),
