@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
@@ -211,18 +211,27 @@ async fn an_option_that_qemu_refuses_fails_at_once_with_its_own_words() {
 #[tokio::test]
 async fn an_early_death_is_told_within_a_tenth_of_a_second_with_the_last_words() {
     let dir = tempfile::tempdir().unwrap();
-    let launch = impostor(
-        dir.path(),
-        "echo first; echo 'sorry: no' >&2; kill -SEGV $$",
+    let died = dir.path().join("died");
+    // It writes when it dies, in seconds since the epoch.
+    let script = format!(
+        "echo first; echo 'sorry: no' >&2; date +%s.%N > {}; kill -SEGV $$",
+        died.display()
     );
-    let started = Instant::now();
-    let error = run(&launch).await.err().unwrap();
-    assert_eq!(
-        error.to_string(),
-        "qemu-impostor ended while it was starting (SIGSEGV): first\nsorry: no"
-    );
-    // Far below the deadline of 30 s, so it was the death that ended the wait.
-    assert!(started.elapsed() < Duration::from_secs(10));
+    let launch = impostor(dir.path(), &script);
+    let mut soonest = Duration::MAX;
+    // What a busy host adds is not ours: one of five falls between its other work.
+    for _ in 0..5 {
+        let error = run(&launch).await.err().unwrap();
+        let told = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+        assert_eq!(
+            error.to_string(),
+            "qemu-impostor ended while it was starting (SIGSEGV): first\nsorry: no"
+        );
+        let died = std::fs::read_to_string(&died).unwrap();
+        let died = Duration::from_secs_f64(died.trim().parse().unwrap());
+        soonest = soonest.min(told.saturating_sub(died));
+    }
+    assert!(soonest < Duration::from_millis(100), "{soonest:?}");
 }
 
 #[tokio::test]
