@@ -43,8 +43,9 @@ fn section(
     theme: &Theme,
 ) {
     const COLUMN: usize = 31;
-    /// Less than this says nothing beside the keys.
-    const LEAST: usize = 12;
+    /// Less than this beside the keys is no column: the sentence stands below them.
+    const LEAST: usize = 20;
+    const INDENT: usize = 4;
     for action in Action::ALL {
         if !action.applies_in(context) {
             continue;
@@ -61,11 +62,12 @@ fn section(
             keys.join(" ")
         };
         let mut beside = Span::styled(keys, theme.style(Role::Key));
-        let column = COLUMN.max(beside.width() + 1);
-        for line in wrap(
-            action.spec().summary,
-            width.saturating_sub(column).max(LEAST),
-        ) {
+        let mut column = COLUMN.max(beside.width() + 1);
+        if width < column + LEAST {
+            lines.push(Line::from(std::mem::take(&mut beside)));
+            column = INDENT;
+        }
+        for line in wrap(action.spec().summary, width.saturating_sub(column)) {
             let pad = column.saturating_sub(beside.width());
             lines.push(Line::from(vec![
                 std::mem::take(&mut beside),

@@ -369,13 +369,15 @@ fn the_help_tells_every_action_of_its_context_and_the_users_own_keys() {
 
 #[test]
 fn the_help_cuts_no_sentence_off_where_the_terminal_is_narrow() {
-    let mut state = fleet((60, 90));
-    press(&mut state, "?");
-    let text = glyphs(&state).replace('│', " ");
-    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    for action in Action::ALL {
-        if action.applies_in(Context::Dashboard) || action.applies_in(Context::Console) {
-            assert!(text.contains(action.spec().summary), "{action:?}: {text}");
+    for width in [40, 60, 80] {
+        let mut state = fleet((width, 120));
+        press(&mut state, "?");
+        let text = glyphs(&state).replace('│', " ");
+        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        for action in Action::ALL {
+            if action.applies_in(Context::Dashboard) || action.applies_in(Context::Console) {
+                assert!(text.contains(action.spec().summary), "{action:?}: {text}");
+            }
         }
     }
 }
