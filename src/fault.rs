@@ -4,8 +4,10 @@
 //! implements [`Fault`]. Above the rooms, and on the wire between shim and client, all of them are
 //! a [`Failure`].
 
+use std::cell::Cell;
 use std::error::Error;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use serde::{Deserialize, Serialize};
 
@@ -166,6 +168,24 @@ impl<F: Fault> From<F> for Failure {
             source: Some(Box::new(fault)),
         }
     }
+}
+
+thread_local! {
+    static GUARDING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether a panic of this thread is caught by [`guard`]: a panic hook asks this before it says that
+/// the program is ending.
+pub fn guarding() -> bool {
+    GUARDING.get()
+}
+
+/// Runs `work`, whose panic costs only what it was to bring; `None` when it panicked.
+pub fn guard<T>(work: impl FnOnce() -> T) -> Option<T> {
+    let outer = GUARDING.replace(true);
+    let result = catch_unwind(AssertUnwindSafe(work)).ok();
+    GUARDING.set(outer);
+    result
 }
 
 #[cfg(test)]

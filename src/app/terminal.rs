@@ -19,7 +19,7 @@ use ratatui::backend::CrosstermBackend;
 use ratatui::layout::{Position, Rect, Size};
 use ratatui::{Frame, TerminalOptions, Viewport};
 
-use crate::console::guarding;
+use crate::fault::guarding;
 use crate::vm::process;
 
 /// Whether the terminal is taken over, for the panic hook.
@@ -58,8 +58,14 @@ impl Terminal {
         })
     }
 
-    /// Draws a frame: one write, which the terminal shows as a whole.
+    /// Draws a frame: one write, which the terminal shows as a whole. Fails once some thread or task
+    /// panicked: the terminal was given back then, and shows what was told.
     pub(crate) fn draw(&mut self, render: impl FnOnce(&mut Frame<'_>)) -> io::Result<()> {
+        if !TAKEN.load(Ordering::SeqCst) {
+            return Err(io::Error::other(
+                "a part of the program broke, as told above",
+            ));
+        }
         queue!(self.inner.backend_mut(), BeginSynchronizedUpdate)?;
         self.inner.draw(render)?;
         queue!(self.inner.backend_mut(), EndSynchronizedUpdate)?;
@@ -137,7 +143,7 @@ fn restore_before_panics_are_told() {
     HOOK.call_once(|| {
         let tell = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |panic| {
-            // A panic in the terminal engine is caught there and costs the screen of one console.
+            // What is caught costs only what it was to bring, as the screen of one console.
             if guarding() {
                 return;
             }
@@ -146,3 +152,7 @@ fn restore_before_panics_are_told() {
         }));
     });
 }
+
+#[cfg(test)]
+#[path = "terminal_tests.rs"]
+mod tests;

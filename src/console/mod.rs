@@ -19,4 +19,4 @@ mod terminal;
 
 pub use sanitize::{Stripper, sanitize_line};
 pub use screen::{Attributes, Cell, Color, Cursor, CursorShape, Screen, Size};
-pub use terminal::{Modes, Terminal, guarding};
+pub use terminal::{Modes, Terminal};

@@ -1,12 +1,10 @@
 //! The terminal: bytes in, cells and replies out.
 
-use std::cell::Cell;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
 use super::engine::Engine;
 use super::limit::Limit;
 use super::respond::{Found, Replies, Responder};
 use super::{Screen, Size};
+use crate::fault::guard;
 
 /// How many bytes are fed between two looks at whether the engine still lives.
 const PIECE: usize = 4096;
@@ -177,24 +175,6 @@ impl Parts {
             }
         });
     }
-}
-
-thread_local! {
-    static GUARDING: Cell<bool> = const { Cell::new(false) };
-}
-
-/// Whether this thread is inside the engine, where a panic is caught and costs only the screen: a
-/// panic hook asks this before it says that the program is ending.
-pub fn guarding() -> bool {
-    GUARDING.get()
-}
-
-/// Runs `work`; `None` when it panicked.
-fn guard<T>(work: impl FnOnce() -> T) -> Option<T> {
-    GUARDING.set(true);
-    let result = catch_unwind(AssertUnwindSafe(work)).ok();
-    GUARDING.set(false);
-    result
 }
 
 #[cfg(test)]

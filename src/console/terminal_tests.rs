@@ -1,6 +1,7 @@
 use super::*;
 use crate::console::noise::push_word;
 use crate::console::{Color, CursorShape};
+use crate::fault::guarding;
 
 /// A character of private use on which the engine dies in tests.
 pub(in crate::console) const DEADLY: char = '\u{10dead}';

@@ -1,6 +1,5 @@
 //! One run: all checks at once, none of them trusted to come back.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -13,6 +12,7 @@ use super::host::{Host, ThisHost};
 use super::outcome::{advice, warn};
 use super::report::{Report, Summary, Verdict};
 use crate::backends::resolve::Resolved;
+use crate::fault::guard;
 use crate::vm::{BackendKind, Store};
 
 /// How long a check may take: a little more than the programs that it waits for. It is for what
@@ -170,8 +170,8 @@ fn carry_out(check: &Check, case: Arc<Case>) -> Finding {
     let begin = Instant::now();
     let exam = Exam::new(case);
     // A check that breaks is a finding too: the others still count.
-    let outcome = catch_unwind(AssertUnwindSafe(|| (check.run)(&exam)))
-        .unwrap_or_else(|_| warn("the check itself broke", advice("report this as a bug")));
+    let outcome = guard(|| (check.run)(&exam))
+        .unwrap_or_else(|| warn("the check itself broke", advice("report this as a bug")));
     let took = begin.elapsed();
     outcome.of(check, &exam.case.judged, &exam.evidence(), took)
 }
