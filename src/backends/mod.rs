@@ -8,7 +8,7 @@ use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::pin::Pin;
 
-use tokio::net::UnixStream;
+use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::mpsc;
 
 use crate::network::Tap;
@@ -18,6 +18,7 @@ pub mod accel;
 pub mod canary;
 mod error;
 pub mod kvm;
+mod line;
 mod process;
 pub mod qemu;
 pub mod resolve;
@@ -25,6 +26,7 @@ pub mod resolve;
 mod sample;
 
 pub use error::BackendError;
+pub use line::Line;
 pub use process::{end, tail};
 
 /// All that a backend needs to run one VM, decided before anything is spawned.
@@ -54,11 +56,14 @@ pub struct Launch {
     pub run_dir: PathBuf,
 }
 
-/// The serial line of a guest: bytes in both directions, without any window size.
-///
-/// It must be read whenever it has something: a connected client that does not read freezes a
-/// QEMU guest in its UART.
-pub type Line = UnixStream;
+/// The channel to the agent in the guest.
+#[derive(Debug)]
+pub enum AgentChannel {
+    /// It stands as long as the VMM's process, whatever the agent does.
+    Standing(UnixStream),
+    /// The guest calls here: later, and again after it hung up or its host did.
+    Calls(UnixListener),
+}
 
 /// What a VMM says by itself while it runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -97,7 +102,7 @@ pub struct Launched<M> {
     /// The serial line.
     pub serial: Line,
     /// The channel to the agent, when there is one.
-    pub agent: Option<Line>,
+    pub agent: Option<AgentChannel>,
     /// Resolves when the VMM's process ended.
     pub exit: Pin<Box<dyn Future<Output = ProcessExit>>>,
     /// What the VMM says by itself. Bounded; the backend drops nothing but waits.

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use tokio::net::UnixStream;
 
-use crate::backends::{BackendError, Line};
+use crate::backends::{AgentChannel, BackendError, Line};
 
 const SERIAL: &str = "serial.sock";
 const QMP: &str = "qmp.sock";
@@ -23,7 +23,7 @@ const AGENT: &str = "agent.sock";
 pub(super) struct Sockets {
     pub(super) serial: Line,
     pub(super) qmp: UnixStream,
-    pub(super) agent: Option<Line>,
+    pub(super) agent: Option<AgentChannel>,
 }
 
 /// Makes the sockets and connects to them. The listening ends are in the order of their descriptors
@@ -51,9 +51,11 @@ pub(super) fn connect(run_dir: &Path, has_agent: bool) -> Result<Sockets, Backen
         dial(&path).map_err(io_error("connect to", path))
     };
     Ok(Sockets {
-        serial: to(SERIAL)?,
+        serial: to(SERIAL)?.into(),
         qmp: to(QMP)?,
-        agent: has_agent.then(|| to(AGENT)).transpose()?,
+        agent: has_agent
+            .then(|| to(AGENT).map(AgentChannel::Standing))
+            .transpose()?,
     })
 }
 

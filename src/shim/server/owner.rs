@@ -195,7 +195,7 @@ impl<H: Host> Owner<H> {
             Some(live) => (
                 Some(&mut live.exit),
                 Some(&live.serial),
-                live.agent.as_ref(),
+                live.agent.as_mut(),
                 live.events.as_mut(),
                 live.serial_open,
             ),
@@ -218,7 +218,7 @@ impl<H: Host> Owner<H> {
                         match events { Some(events) => events.recv().await, None => pending().await }
                     } => Happening::Machine(event),
                     () = async {
-                        match agent { Some(agent) => drop(agent.ready().await), None => pending().await }
+                        match agent { Some(agent) => agent.ready().await, None => pending().await }
                     } => Happening::Agent,
                     came = async {
                         match work { Some(work) => (&mut work.task).await, None => pending().await }
@@ -342,7 +342,7 @@ async fn writable(line: Option<&Line>) {
 }
 
 /// The next connection. What fails, such as for want of descriptors, is tried again in a while.
-async fn accept(listener: &UnixListener) -> UnixStream {
+pub(super) async fn accept(listener: &UnixListener) -> UnixStream {
     loop {
         match listener.accept().await {
             Ok((stream, _)) => return stream,

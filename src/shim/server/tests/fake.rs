@@ -10,7 +10,7 @@ use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::{JoinHandle, LocalSet};
 
 use crate::backends::{
-    Backend, BackendError, Launch, Launched, Machine, MachineEvent, ProcessExit,
+    AgentChannel, Backend, BackendError, Launch, Launched, Machine, MachineEvent, ProcessExit,
 };
 use crate::fault::Failure;
 use crate::shim::client::Client;
@@ -118,8 +118,8 @@ impl World {
                 .to_vec(),
             version: Some("1.2.3".to_owned()),
             vcpu_threads: vec![7],
-            serial,
-            agent: Some(agent),
+            serial: serial.into(),
+            agent: Some(AgentChannel::Standing(agent)),
             exit: Box::pin(async { exit.await.unwrap_or(ProcessExit::Unseen) }),
             events,
         }
