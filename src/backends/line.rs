@@ -75,10 +75,10 @@ impl Line {
     /// As [`Self::try_read`], but asks the kernel itself: the event loop may not have heard yet that
     /// there is something.
     pub fn read_now(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        Ok(nix::unistd::read(self.from_guest(), buffer)?)
+        Ok(nix::unistd::read(self.readable_end(), buffer)?)
     }
 
-    fn from_guest(&self) -> BorrowedFd<'_> {
+    fn readable_end(&self) -> BorrowedFd<'_> {
         match &self.0 {
             Ends::Stream(stream) => stream.as_fd(),
             Ends::Pipes { from_guest, .. } => from_guest.as_fd(),
@@ -100,7 +100,7 @@ impl AsyncRead for Line {
 }
 
 impl Line {
-    fn to_guest(&mut self) -> Pin<&mut (dyn AsyncWrite + Unpin)> {
+    fn writer(&mut self) -> Pin<&mut (dyn AsyncWrite + Unpin)> {
         Pin::new(match &mut self.0 {
             Ends::Stream(stream) => stream,
             Ends::Pipes { to_guest, .. } => to_guest,
@@ -114,14 +114,14 @@ impl AsyncWrite for Line {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.get_mut().to_guest().poll_write(context, bytes)
+        self.get_mut().writer().poll_write(context, bytes)
     }
 
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.get_mut().to_guest().poll_flush(context)
+        self.get_mut().writer().poll_flush(context)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.get_mut().to_guest().poll_shutdown(context)
+        self.get_mut().writer().poll_shutdown(context)
     }
 }

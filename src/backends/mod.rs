@@ -12,11 +12,17 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::mpsc;
 
 use crate::network::Tap;
-use crate::vm::{Accel, BootPhase, ExitReason, ProcessId, VmName, VmPaths, VmSpec};
+use crate::vm::{
+    Accel, ApiCall, BootPhase, ExitReason, Figures, ProcessId, VmName, VmPaths, VmSpec,
+};
 
 pub mod accel;
+mod any;
+mod boot_args;
 pub mod canary;
 mod error;
+mod files;
+pub mod firecracker;
 pub mod kvm;
 mod line;
 mod process;
@@ -25,6 +31,7 @@ pub mod resolve;
 #[cfg(test)]
 mod sample;
 
+pub use any::{AnyBackend, AnyMachine};
 pub use error::BackendError;
 pub use line::Line;
 pub use process::{end, tail};
@@ -95,9 +102,11 @@ pub struct Launched<M> {
     pub process: ProcessId,
     /// Its command line, for the record.
     pub argv: Vec<String>,
+    /// The calls of its API that set the VM up, in order; empty for a VMM without one.
+    pub api_calls: Vec<ApiCall>,
     /// The VMM's version, when it told.
     pub version: Option<String>,
-    /// Thread ids of the vCPUs, in order; empty when not known.
+    /// Thread ids of the vCPUs, in order; empty when not known, or not before the start.
     pub vcpu_threads: Vec<u32>,
     /// The serial line.
     pub serial: Line,
@@ -107,6 +116,24 @@ pub struct Launched<M> {
     pub exit: Pin<Box<dyn Future<Output = ProcessExit>>>,
     /// What the VMM says by itself. Bounded; the backend drops nothing but waits.
     pub events: mpsc::Receiver<MachineEvent>,
+}
+
+impl<M> Launched<M> {
+    /// The same with the handle made into another.
+    pub fn map<N>(self, make: impl FnOnce(M) -> N) -> Launched<N> {
+        Launched {
+            machine: make(self.machine),
+            process: self.process,
+            argv: self.argv,
+            api_calls: self.api_calls,
+            version: self.version,
+            vcpu_threads: self.vcpu_threads,
+            serial: self.serial,
+            agent: self.agent,
+            exit: self.exit,
+            events: self.events,
+        }
+    }
 }
 
 /// Makes machines.
@@ -154,6 +181,8 @@ pub trait Machine: Clone + 'static {
     fn kill(&self) -> Result<(), BackendError>;
     /// The thread ids of the vCPUs, in order.
     fn vcpu_threads(&self) -> impl Future<Output = Result<Vec<u32>, BackendError>>;
+    /// What the VMM counts of its guest. Nothing is counted, or flushed, unless this is called.
+    fn figures(&self) -> impl Future<Output = Result<Figures, BackendError>>;
 }
 
 /// A descriptor that names a process, so that a signal meets that process or none (`pidfd_open(2)`).

@@ -12,6 +12,9 @@ pub const PROTOCOL: u32 = 1;
 /// The name of the virtio-serial port, as QEMU and `/dev/virtio-ports` have it.
 pub const PORT_NAME: &str = "org.smolvm.agent.0";
 
+/// The port of the host that the agent calls where there is a vsock device, its other way to us.
+pub const VSOCK_PORT: u32 = 1024;
+
 /// What the agent says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "say", rename_all = "snake_case")]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::machine::QemuMachine;
 use super::qmp::Connection;
 use super::{Qemu, sockets};
-use crate::backends::process::{Guard, Process};
+use crate::backends::process::{self, Guard, Process};
 use crate::backends::{Backend, BackendError, Launch, Launched, Machine};
 use crate::vm::ProcessId;
 
@@ -17,7 +17,7 @@ pub(super) async fn adopt(
     launch: &Launch,
     id: ProcessId,
 ) -> Result<Launched<QemuMachine>, BackendError> {
-    let process = Process::adopt(id).map_err(|source| BackendError::Io {
+    let vmm = Process::adopt(id).map_err(|source| BackendError::Io {
         verb: "adopt",
         path: format!("QEMU, process {}", id.pid).into(),
         source,
@@ -29,36 +29,29 @@ pub(super) async fn adopt(
             what: "the takeover of QEMU".to_owned(),
             after: PATIENCE,
         })??;
-    let machine = QemuMachine::new(connection.client, process.clone());
+    let machine = QemuMachine::new(connection.client, vmm.clone());
     let vcpu_threads = machine.vcpu_threads().await?;
     Ok(Launched {
         machine,
         process: id,
         argv: command_line(launch, id),
+        api_calls: Vec::new(),
         version: connection.version,
         vcpu_threads,
         serial: sockets.serial,
         agent: sockets.agent,
-        exit: Box::pin(Guard::none().keep(process)),
+        exit: Box::pin(Guard::none().keep(vmm)),
         events: connection.events,
     })
 }
 
 /// As it is run, where the host tells; else as it would be run now.
 fn command_line(launch: &Launch, id: ProcessId) -> Vec<String> {
-    let as_run = std::fs::read(format!("/proc/{}/cmdline", id.pid)).unwrap_or_default();
-    let arguments: Vec<String> = as_run
-        .strip_suffix(b"\0")
-        .unwrap_or_default()
-        .split(|&byte| byte == 0)
-        .map(|argument| String::from_utf8_lossy(argument).into_owned())
-        .collect();
-    if as_run.is_empty() {
+    process::command_line(id).unwrap_or_else(|| {
         let computed = Qemu.command_line(launch).unwrap_or_default();
-        return computed
+        computed
             .iter()
             .map(|argument| argument.to_string_lossy().into_owned())
-            .collect();
-    }
-    arguments
+            .collect()
+    })
 }

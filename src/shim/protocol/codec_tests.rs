@@ -58,6 +58,7 @@ fn server_frames() -> Vec<ServerFrame> {
         reason: ExitReason::Signal,
         code: None,
         signal: Some(9),
+        meaning: None,
         at: Some(jiff::Timestamp::UNIX_EPOCH),
         detail: Some("ü".to_owned()),
     };

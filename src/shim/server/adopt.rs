@@ -12,7 +12,7 @@ use crate::backends::{self, Backend, Launch, Machine};
 use crate::console::expect::by_line;
 use crate::fault::{Code, Failure};
 use crate::guest::agent::PORT_NAME;
-use crate::vm::{Accel, BootResult, Exit, ExitReason, Phase, ProcessId, Vm};
+use crate::vm::{Accel, BootResult, Exit, ExitReason, Phase, ProcessId, Vm, VmState};
 
 /// A VMM that does not talk to us by then does not at all.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -81,6 +81,7 @@ impl<H: Host> Owner<H> {
             reason: ExitReason::StartInterrupted,
             code: None,
             signal: Some(nix::libc::SIGKILL),
+            meaning: None,
             at: Some(jiff::Timestamp::now()),
             detail: Some("the shim died while it was starting the VM".to_owned()),
         });
@@ -117,11 +118,17 @@ impl<H: Host> Owner<H> {
             kernel: spec.kernel.clone().unwrap_or_default(),
             initrd: spec.initrd.clone(),
             rootfs: spec.rootfs.clone(),
-            has_agent: vm.state.argv.iter().any(|word| word.contains(PORT_NAME)),
+            has_agent: has_agent(&vm.state),
             tap: None,
             paths: self.subject.paths.clone(),
             run_dir: self.subject.run_dir.clone(),
             spec,
         }
     }
+}
+
+/// Whether the VM has a channel to an agent, as its set-up tells.
+fn has_agent(state: &VmState) -> bool {
+    state.argv.iter().any(|word| word.contains(PORT_NAME))
+        || state.api_calls.iter().any(|call| call.path == "/vsock")
 }

@@ -31,7 +31,7 @@ pub(super) type MachineOf<H> = <<H as Host>::Backend as Backend>::Machine;
 pub(super) enum Step<M> {
     Prepared(Box<Prepared>),
     Launched(Box<Launched<M>>),
-    Started { at: Instant },
+    Started { at: Instant, threads: Vec<u32> },
     Paused,
     Resumed,
 }

@@ -4,52 +4,37 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use super::host::{Host, Prepared, Subject};
-use crate::backends::qemu::{self, Qemu};
-use crate::backends::{Launch, accel, kvm};
+use crate::backends::kvm::Verdict;
+use crate::backends::{AnyBackend, Launch, accel, firecracker, kvm, qemu};
 use crate::fault::{Code, Failure};
 use crate::guest::ImageStore;
 use crate::vm::{Arch, BackendKind, VmSpec};
 
-/// QEMU, the images in the store, and what this host can do.
+/// Every backend, the images in the store, and what this host can do.
 pub(super) struct ThisHost {
-    backend: Rc<Qemu>,
+    backend: Rc<AnyBackend>,
 }
 
 impl ThisHost {
     pub(super) fn new() -> Self {
         Self {
-            backend: Rc::new(Qemu),
+            backend: Rc::new(AnyBackend),
         }
     }
 }
 
 impl Host for ThisHost {
-    type Backend = Qemu;
+    type Backend = AnyBackend;
 
-    fn backend(&self) -> Rc<Qemu> {
+    fn backend(&self) -> Rc<AnyBackend> {
         Rc::clone(&self.backend)
     }
 
     async fn prepare(&self, subject: &Subject) -> Result<Prepared, Failure> {
         let spec = &subject.spec;
-        if spec.backend != BackendKind::Qemu {
-            return Err(Failure::new(
-                Code::MissingDependency,
-                format!("VMs cannot be run by {} yet", spec.backend),
-            )
-            .with_hint("make the VM with `--backend qemu`"));
-        }
         let files = Files::of(spec, &ImageStore::new(subject.store.images_dir()))?;
-        // Where no verdict is kept the probe takes up to two seconds, in which clients may ask.
-        let store = subject.store.clone();
-        let kvm = tokio::task::spawn_blocking(move || kvm::verdict(&store))
-            .await
-            .map_err(|error| {
-                let message = format!("could not probe KVM: {error}");
-                Failure::new(Code::RuntimeError, message)
-            })?;
-        let chosen = accel::choose(spec, Arch::host(), &kvm)?;
-        let program = qemu::program(spec.arch)?;
+        let program = program(spec)?;
+        let chosen = accel::choose(spec, Arch::host(), &verdict(subject).await?)?;
         Ok(Prepared {
             accel_reason: chosen.reason,
             launch: Launch {
@@ -67,6 +52,24 @@ impl Host for ThisHost {
             },
         })
     }
+}
+
+/// The VMM's program.
+fn program(spec: &VmSpec) -> Result<PathBuf, Failure> {
+    Ok(match spec.backend {
+        BackendKind::Firecracker => firecracker::program()?,
+        BackendKind::Qemu => qemu::program(spec.arch)?,
+    })
+}
+
+/// Where no verdict is kept the probe takes up to two seconds, in which clients may ask.
+async fn verdict(subject: &Subject) -> Result<Verdict, Failure> {
+    let store = subject.store.clone();
+    let probed = tokio::task::spawn_blocking(move || kvm::verdict(&store));
+    probed.await.map_err(|error| {
+        let message = format!("could not probe KVM: {error}");
+        Failure::new(Code::RuntimeError, message)
+    })
 }
 
 /// What is booted: the image's files, and the spec's own in their place.

@@ -206,6 +206,7 @@ fn unseen(reason: ExitReason, detail: &str) -> Exit {
         reason,
         code: None,
         signal: None,
+        meaning: None,
         at: None,
         detail: Some(detail.to_owned()),
     }

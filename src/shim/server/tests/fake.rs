@@ -18,7 +18,9 @@ use crate::shim::protocol::{Answer, Request, ServerFrame, Status};
 use crate::shim::server::host::{Host, Prepared, Subject};
 use crate::shim::server::{Order, serve};
 use crate::shim::spawn::Task;
-use crate::vm::{Accel, BootPhase, BootRecord, NetworkMode, ProcessId, Store, Vm, VmName, VmSpec};
+use crate::vm::{
+    Accel, BootPhase, BootRecord, Figures, NetworkMode, ProcessId, Store, Vm, VmName, VmSpec,
+};
 
 /// How the fake behaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -116,6 +118,7 @@ impl World {
             argv: ["fake", "-append", "console=ttyS0"]
                 .map(str::to_owned)
                 .to_vec(),
+            api_calls: Vec::new(),
             version: Some("1.2.3".to_owned()),
             vcpu_threads: vec![7],
             serial: serial.into(),
@@ -176,6 +179,11 @@ impl Machine for FakeMachine {
 
     async fn vcpu_threads(&self) -> Result<Vec<u32>, BackendError> {
         Ok(vec![7])
+    }
+
+    async fn figures(&self) -> Result<Figures, BackendError> {
+        self.0.call("figures");
+        Ok(Figures::default())
     }
 }
 
