@@ -144,6 +144,29 @@ mod tests {
         }
     }
 
+    #[test]
+    fn firecracker_is_started_whatever_the_probe_doubts_and_the_doubt_is_told() {
+        let mut spec = sample::spec();
+        spec.backend = BackendKind::Firecracker;
+        let reason = |kvm| choose(&spec, HOST, &kvm).map(|chosen| (chosen.accel, chosen.reason));
+        let works = (Accel::Kvm, "KVM works here".to_owned());
+        assert_eq!(reason(Verdict::Works).unwrap(), works);
+        for kvm in [emulates(), Verdict::Absent, Verdict::Occupied] {
+            let doubt = kvm.usable().unwrap_err();
+            let (accel, told) = reason(kvm).unwrap();
+            assert_eq!(accel, Accel::Kvm);
+            assert_eq!(
+                told,
+                format!("firecracker runs on KVM only, although {doubt}")
+            );
+        }
+        spec.accel = Some(Accel::Tcg);
+        assert!(choose(&spec, HOST, &Verdict::Works).is_err());
+        spec.accel = None;
+        spec.arch = Arch::Aarch64;
+        assert!(choose(&spec, HOST, &Verdict::Works).is_err());
+    }
+
     #[cfg(target_os = "linux")]
     #[test]
     fn kvm_is_taken_only_when_it_truly_works_and_the_reason_is_told() {

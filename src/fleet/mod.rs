@@ -10,6 +10,7 @@ use crate::vm::{Accel, Arch, CpuModel, DiskMode, NetworkMode, PortForward, Store
 
 mod check;
 mod create;
+mod figures;
 mod host;
 mod names;
 mod operate;

@@ -249,6 +249,20 @@ mod linux {
     }
 
     #[test]
+    fn the_times_of_a_thread_are_read_whatever_its_name_is() {
+        let stat = "42 (fc_vcpu 0) x) R 1 2 3 4 5 6 7 8 9 10 700 30 0 0 20 0 1 0 99 0";
+        assert_eq!(platform::parse_times(stat), Some([700, 30]));
+        for torn in ["", "42 (fc_vcpu 0", "42 (fc_vcpu 0) R 1 2 3"] {
+            assert_eq!(platform::parse_times(torn), None);
+        }
+        let process = ProcessId::current().unwrap();
+        let times = vcpu_times(process, &[process.pid]).unwrap();
+        assert!(times.system <= times.total);
+        assert_eq!(vcpu_times(process, &[]), None);
+        assert_eq!(vcpu_times(process, &[0]), None);
+    }
+
+    #[test]
     fn memory_of_the_host_is_read_and_a_kernel_that_does_not_tell_is_no_figure() {
         let memory = host_memory().unwrap();
         assert!(0 < memory.available && memory.available <= memory.total);

@@ -161,6 +161,9 @@ pub struct VmState {
     /// Whether the guest of this boot said that it is ready.
     #[serde(default)]
     pub ready: bool,
+    /// Whether the guest of this boot has said anything on its serial line.
+    #[serde(default)]
+    pub heard: bool,
     /// How the VM last ended.
     #[serde(default)]
     pub exit: Option<Exit>,
@@ -189,6 +192,7 @@ impl Default for VmState {
             vcpu_threads: Vec::new(),
             boot: None,
             ready: false,
+            heard: false,
             exit: None,
             last_send: None,
             activity: None,

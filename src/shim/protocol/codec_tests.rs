@@ -31,6 +31,7 @@ fn requests() -> Vec<Request> {
             columns: 80,
         },
         Request::Screen,
+        Request::Figures,
     ]
 }
 
@@ -64,6 +65,7 @@ fn server_frames() -> Vec<ServerFrame> {
     };
     let answers = [
         Ok(Answer::Done),
+        Ok(Answer::Figures(Box::default())),
         Ok(Answer::Status(Status {
             phase: Phase::Crashed,
             ready: true,

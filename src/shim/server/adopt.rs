@@ -56,6 +56,7 @@ impl<H: Host> Owner<H> {
             }
             halted = timeout(DEADLINE, live.machine.is_paused()).await.ok();
         }
+        self.state.heard |= self.console.borrow().end() > self.boot.offset;
         // Whatever its shim was about when it died: nobody waits for that any more.
         self.state.activity = None;
         self.state.phase = match halted {

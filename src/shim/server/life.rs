@@ -17,7 +17,9 @@ use crate::backends::{Backend, Launched, Machine, ProcessExit};
 use crate::console::expect::by_line;
 use crate::fault::{Code, Failure};
 use crate::shim::protocol::Answer;
-use crate::vm::{BootPhases, BootRecord, BootResult, Exit, Operation, Phase, Versions, VmState};
+use crate::vm::{
+    BootPhases, BootRecord, BootResult, Exit, ExitReason, Operation, Phase, Versions, VmState,
+};
 
 /// A VMM that is not ready by then never will be.
 const LAUNCH_DEADLINE: Duration = Duration::from_secs(30);
@@ -25,11 +27,15 @@ const LAUNCH_DEADLINE: Duration = Duration::from_secs(30);
 /// How long a killed process may take to be gone.
 pub(super) const KILL_DEADLINE: Duration = Duration::from_secs(5);
 
+/// How much of the end of the output is looked at for a panic: its last line tells it again.
+const LAST_WORDS: usize = 2048;
+
 impl<H: Host> Owner<H> {
     /// Begins a boot: `operation` is start or restart, `askers` are told when the VM runs.
     pub(super) fn begin_boot(&mut self, operation: Operation, askers: Vec<(ClientId, u64)>) {
         self.state.exit = None;
         self.state.ready = false;
+        self.state.heard = false;
         self.state.last_send = None;
         self.state.vmm = None;
         self.state.vcpu_threads.clear();
@@ -276,6 +282,11 @@ impl<H: Host> Owner<H> {
             self.printed(&last, Instant::now());
         }
         self.catch_up_on_events().await;
+        if self.ending.told == Some(ExitReason::GuestReset) && self.last_said_panic() {
+            // A kernel that was told to resets the machine after a panic, which is all that a VMM
+            // without a device for it sees.
+            self.ending.told = Some(ExitReason::GuestPanic);
+        }
         self.live = None;
         let mut exit = self.ending.exit(process, &self.subject);
         let askers = self.work.take().map(|work| (work.operation, work.askers));
@@ -308,6 +319,13 @@ impl<H: Host> Owner<H> {
             self.wait_all(askers, if ends { Until::Ended } else { Until::Running });
             self.conclude(exit);
         }
+    }
+
+    /// Whether the guest's last words were those of a kernel that panics.
+    fn last_said_panic(&self) -> bool {
+        const WORDS: &[u8] = b"Kernel panic - not syncing";
+        let last = self.console.borrow().tail(self.boot.offset, LAST_WORDS);
+        last.windows(WORDS.len()).any(|window| window == WORDS)
     }
 
     /// Nothing more comes of this boot.

@@ -20,7 +20,7 @@ use super::typing::Typing;
 use crate::backends::{Backend, Launched, Line, MachineEvent, ProcessExit};
 use crate::fault::Failure;
 use crate::shim::protocol::Event;
-use crate::vm::{BootPhase, Operation, Phase, ShimLock, VmState};
+use crate::vm::{BootPhase, Figures, Operation, Phase, ShimLock, VmState};
 
 /// One read of the serial line.
 const BUFFER: usize = 64 * 1024;
@@ -45,7 +45,7 @@ pub(super) struct Work<M> {
 }
 
 /// What work says while it is under way.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(super) enum Note {
     /// A boot phase came.
     Stamp(BootPhase, Instant),
@@ -53,6 +53,8 @@ pub(super) enum Note {
     Activity(&'static str),
     /// The VMM is about to be killed by us.
     Killing,
+    /// What the VMM counts, or why that is not to be had.
+    Figures(Result<Box<Figures>, Failure>),
 }
 
 /// What a waiting client waits for.
@@ -110,6 +112,8 @@ pub(super) struct Owner<H: Host> {
     pub(super) clients: Clients,
     pub(super) wishes: mpsc::Receiver<(ClientId, Wish)>,
     pub(super) waiters: Vec<(ClientId, u64, Until)>,
+    /// Who waits for the figures that are being asked for.
+    pub(super) counting: Vec<(ClientId, u64)>,
     pub(super) note: mpsc::Sender<Note>,
     pub(super) notes: mpsc::Receiver<Note>,
     pub(super) typing: Typing,
@@ -155,6 +159,7 @@ impl<H: Host> Owner<H> {
             clients,
             wishes,
             waiters: Vec::new(),
+            counting: Vec::new(),
             note,
             notes,
             typing: Typing::default(),
@@ -262,6 +267,7 @@ impl<H: Host> Owner<H> {
                 self.save();
             }
             Note::Killing => self.ending.we_killed = true,
+            Note::Figures(result) => self.counted(result),
         }
     }
 

@@ -3,9 +3,10 @@
 use std::fs;
 use std::io;
 use std::path::Path;
+use std::time::Duration;
 
 use super::super::{
-    Exit, ExitReason, Phase, ProcessId, STATE_VERSION, VmName, VmSpec, VmState, process,
+    BootPhase, Exit, ExitReason, Phase, ProcessId, STATE_VERSION, VmName, VmSpec, VmState, process,
 };
 use super::{Store, StoreError};
 use crate::fault::Fault;
@@ -41,6 +42,19 @@ impl Vm {
     /// Whether its VMM lives and nobody looks after it: the next client starts a shim that adopts it.
     pub fn is_orphan(&self) -> bool {
         self.phase.is_live() && !self.has_shim
+    }
+
+    /// How long its vCPUs have run while the guest said nothing on its serial line; `None` once it
+    /// said something, and while it does not run. A VMM says *running* of a guest that gets nowhere.
+    pub fn silent_for(&self, now: jiff::Timestamp) -> Option<Duration> {
+        let boot = self.state.boot.as_ref()?;
+        let said = self.state.heard || boot.phases.get(BootPhase::FirstByte).is_some();
+        if self.phase != Phase::Running || said || self.state.ready {
+            return None;
+        }
+        let started = Duration::from_micros(boot.phases.get(BootPhase::Started)?);
+        let since = Duration::try_from(now.duration_since(boot.at)).ok()?;
+        since.checked_sub(started)
     }
 
     /// How it ended, when its phase says that it did.

@@ -223,11 +223,8 @@ fn a_directory_that_others_can_write_to_is_refused_for_sockets() {
     ));
 }
 
-#[test]
-fn the_history_passes_over_lines_that_cannot_be_read() {
-    let (_dir, store) = store();
-    make(&store, "web");
-    let record = BootRecord {
+fn boot() -> BootRecord {
+    BootRecord {
         id: 1,
         vm: name("web"),
         vm_id: "0badcafe".to_owned(),
@@ -242,7 +239,14 @@ fn the_history_passes_over_lines_that_cannot_be_read() {
         mem_size_mib: 128,
         console_offset: 0,
         versions: super::super::Versions::default(),
-    };
+    }
+}
+
+#[test]
+fn the_history_passes_over_lines_that_cannot_be_read() {
+    let (_dir, store) = store();
+    make(&store, "web");
+    let record = boot();
     store.append_boot(&record).unwrap();
     let mut file = OpenOptions::new()
         .append(true)
@@ -264,4 +268,30 @@ fn the_history_passes_over_lines_that_cannot_be_read() {
         .collect();
     assert_eq!(ids, [1, 2]);
     assert_eq!(store.boots("other").unwrap(), []);
+}
+
+#[test]
+fn a_guest_is_silent_from_its_start_until_its_first_byte() {
+    let (_dir, store) = store();
+    let vm = make(&store, "web");
+    let mut state = VmState {
+        boot: Some(boot()),
+        ..running()
+    };
+    let at = state.boot.as_ref().unwrap().at;
+    let later = at + std::time::Duration::from_secs(9);
+    let silent = |state: &VmState| {
+        save(&store, &vm, state);
+        store.find("web").unwrap().silent_for(later)
+    };
+    assert_eq!(silent(&state), None, "it has not started");
+    let boot = state.boot.as_mut().unwrap();
+    boot.phases
+        .stamp(super::super::BootPhase::Started, 1_000_000);
+    assert_eq!(silent(&state), Some(std::time::Duration::from_secs(8)));
+    state.phase = Phase::Paused;
+    assert_eq!(silent(&state), None);
+    state.phase = Phase::Running;
+    state.heard = true;
+    assert_eq!(silent(&state), None);
 }
