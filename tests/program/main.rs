@@ -8,6 +8,7 @@
 mod bad_input;
 mod console;
 mod dashboard;
+mod firecracker;
 mod lifecycle;
 mod picture;
 mod support;

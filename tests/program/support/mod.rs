@@ -2,12 +2,14 @@
 
 mod bed;
 mod image;
+mod peer;
 mod process;
 mod session;
 
 use std::time::Duration;
 
 pub(crate) use bed::{Bed, json_of};
+pub(crate) use peer::scripted;
 pub(crate) use process::{Process, wait_until};
 pub(crate) use session::{Session, Size};
 
