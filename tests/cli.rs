@@ -153,6 +153,7 @@ fn a_vm_is_made_listed_told_of_and_removed() {
         "mem_size_mib",
         "cpu_percent",
         "rss_bytes",
+        "guest_memory_bytes",
         "uptime_ms",
         "ready",
         "last_boot_ms",

@@ -10,20 +10,41 @@
     reason = "a test fails by panicking"
 )]
 
+#[path = "guest/vsock.rs"]
+mod vsock;
+
 use std::io::{BufRead, BufReader, Read, Write};
-use std::os::unix::net::UnixStream;
+use std::net::Shutdown;
+use std::os::fd::AsFd;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use smolvm_tui::guest::agent::{FromAgent, PORT_NAME, PROTOCOL, ToAgent};
 use smolvm_tui::guest::{BuildOptions, Image, ImageStore};
 
 /// For an emulated boot on a busy host.
 const PATIENCE: Duration = Duration::from_mins(2);
 
-/// QEMU with the serial line and the agent's port on sockets.
+/// What the guest finds, and by what its agent reaches the host.
+enum Machine<'a> {
+    /// Devices on PCI and a virtio-serial port, as our QEMU guests have them.
+    Port,
+    /// Devices on PCI and a virtio socket; the host listens here.
+    Socket(&'a UnixListener),
+    /// Firecracker's: no PCI, devices that ACPI lists on the memory bus, and a virtio socket.
+    Mmio(&'a UnixListener),
+}
+
+/// Emulated on a busy host, the clocks of QEMU's `microvm` defeat the kernel's measurements, and it
+/// stands still in early boot. What it would measure is told.
+const TOLD_CLOCKS: &str = "tsc_early_khz=2500000 lpj=5000000 no_timer_check pci=off";
+
+/// QEMU with the serial line and the agent's way to the host on sockets.
 struct Guest {
     qemu: Child,
     console: UnixStream,
@@ -33,7 +54,7 @@ struct Guest {
 }
 
 impl Guest {
-    fn boot(image: &Image, directory: &Path) -> Self {
+    fn boot(image: &Image, directory: &Path, machine: &Machine<'_>, arguments: &str) -> Self {
         let socket = |name: &str| directory.join(name);
         let chardev = |name: &str| {
             let path = socket(name);
@@ -42,49 +63,55 @@ impl Guest {
                 path.display()
             )
         };
+        let (kind, bus, clocks) = match machine {
+            Machine::Port | Machine::Socket(_) => ("q35", "pci", ""),
+            Machine::Mmio(_) => ("microvm,acpi=on,pcie=off,rtc=on", "device", TOLD_CLOCKS),
+        };
+        let device = |name: &str, options: &str| format!("{name}-{bus},{options}");
         let mut command = Command::new("qemu-system-x86_64");
         command
             .args(["-nodefaults", "-no-user-config", "-display", "none"])
+            .args(["-accel", "tcg", "-m", "256", "-M"])
+            .arg(format!("{kind},memory-backend=memory"))
             .args([
-                "-M",
-                "q35",
-                "-accel",
-                "tcg",
-                "-m",
-                "256",
-                "-action",
-                "reboot=shutdown",
+                "-object",
+                "memory-backend-memfd,id=memory,share=on,size=256M",
             ])
+            .args(["-action", "reboot=shutdown"])
             .arg("-kernel")
             .arg(image.vmlinux.as_ref().unwrap())
             .arg("-initrd")
             .arg(image.initramfs.as_ref().unwrap())
             .arg("-append")
-            .arg(
-                "console=ttyS0 reboot=t panic=-1 cryptomgr.notests smolvm.name=web \
-                 smolvm.ip=10.0.2.15/24 smolvm.gw=10.0.2.2 smolvm.dns=10.0.2.3",
-            )
-            .args(["-chardev", &chardev("con"), "-serial", "chardev:con"])
-            .args([
-                "-device",
-                "virtio-serial-pci",
-                "-chardev",
-                &chardev("agent"),
-            ])
-            .arg("-device")
             .arg(format!(
-                "virtserialport,id=port,chardev=agent,name={PORT_NAME}"
+                "console=ttyS0 reboot=t panic=-1 cryptomgr.notests smolvm.name=web \
+                 smolvm.ip=10.0.2.15/24 smolvm.gw=10.0.2.2 smolvm.dns=10.0.2.3 {clocks} {arguments}"
             ))
-            .args([
-                "-netdev",
-                "user,id=net",
-                "-device",
-                "virtio-net-pci,netdev=net",
-            ])
+            .args(["-chardev", &chardev("con"), "-serial", "chardev:con"])
+            .args(["-chardev", &chardev("monitor"), "-mon", "monitor"])
+            .args(["-netdev", "user,id=net", "-device"])
+            .arg(device("virtio-net", "netdev=net"))
             .stdin(Stdio::null());
+        match machine {
+            Machine::Port => {
+                command.args(["-device", "virtio-serial-pci"]);
+                command.args(["-chardev", &chardev("agent"), "-device"]);
+                command.arg(format!(
+                    "virtserialport,id=port,chardev=agent,name={PORT_NAME}"
+                ));
+            }
+            Machine::Socket(_) | Machine::Mmio(_) => {
+                vsock::serve(&socket("vhost"), socket("v.sock"));
+                let path = socket("vhost");
+                command.arg("-chardev");
+                command.arg(format!("socket,id=vhost,path={}", path.display()));
+                command
+                    .arg("-device")
+                    .arg(device("vhost-user-vsock", "chardev=vhost"));
+            }
+        }
         let qemu = command.spawn().expect("qemu-system-x86_64 runs");
         let console = connect(&socket("con"));
-        let agent = connect(&socket("agent"));
         let (send, output) = channel();
         let mut reader = console.try_clone().unwrap();
         // A guest whose console is not read stands still.
@@ -96,12 +123,28 @@ impl Guest {
                 }
             }
         });
+        let agent = match machine {
+            Machine::Port => connect(&socket("agent")),
+            Machine::Socket(listener) | Machine::Mmio(listener) => called(listener),
+        };
         Self {
             qemu,
             console,
             output,
             seen: String::new(),
             agent: BufReader::new(agent),
+        }
+    }
+
+    /// Waits for the end of QEMU, which is a clean one.
+    fn ends(mut self) {
+        let begun = Instant::now();
+        loop {
+            match self.qemu.try_wait().unwrap() {
+                Some(ended) => return assert!(ended.success(), "{ended}"),
+                None => assert!(begun.elapsed() < PATIENCE, "QEMU lives on"),
+            }
+            std::thread::sleep(Duration::from_millis(5));
         }
     }
 
@@ -121,6 +164,10 @@ impl Guest {
         while self.output.try_recv().is_ok() {}
         self.seen.clear();
         self.console.write_all(line.as_bytes()).unwrap();
+        self.expect(answer);
+    }
+
+    fn expect(&mut self, answer: &str) {
         while !self.seen.contains(answer) {
             let bytes = self.output.recv_timeout(PATIENCE);
             let bytes = bytes.unwrap_or_else(|_| panic!("no {answer:?} in {:?}", self.seen));
@@ -151,16 +198,36 @@ fn connect(path: &Path) -> UnixStream {
     }
 }
 
+/// Takes the agent's call.
+fn called(listener: &UnixListener) -> UnixStream {
+    let mut fds = [PollFd::new(listener.as_fd(), PollFlags::POLLIN)];
+    let patience = PollTimeout::try_from(PATIENCE).unwrap();
+    assert_eq!(poll(&mut fds, patience), Ok(1), "the agent calls");
+    let (stream, _) = listener.accept().unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream
+}
+
+/// The image, made once for all tests of this file.
+fn image() -> &'static Image {
+    static IMAGE: OnceLock<Image> = OnceLock::new();
+    IMAGE.get_or_init(|| {
+        let images = Path::new(env!("CARGO_TARGET_TMPDIR")).join("guest-images");
+        let _ = std::fs::remove_dir_all(&images);
+        let store = ImageStore::new(images);
+        let options = BuildOptions {
+            agent: Some(env!("CARGO_BIN_EXE_smolvm-agent").into()),
+            ..BuildOptions::default()
+        };
+        let image = store.build(&options, &mut |_| {}).unwrap();
+        assert_eq!(image, store.latest("tiny").unwrap());
+        image
+    })
+}
+
 #[test]
 fn a_fresh_image_boots_says_ready_obeys_its_host_and_powers_off() {
-    let directory = tempfile::tempdir().unwrap();
-    let store = ImageStore::new(directory.path().join("images"));
-    let options = BuildOptions {
-        agent: Some(env!("CARGO_BIN_EXE_smolvm-agent").into()),
-        ..BuildOptions::default()
-    };
-    let image = store.build(&options, &mut |_| {}).unwrap();
-    assert_eq!(image, store.latest("tiny").unwrap());
+    let image = image();
     assert!(image.has_agent);
     assert!(
         std::fs::metadata(image.initramfs.as_ref().unwrap())
@@ -170,7 +237,8 @@ fn a_fresh_image_boots_says_ready_obeys_its_host_and_powers_off() {
         "a large initramfs costs boot time"
     );
 
-    let mut guest = Guest::boot(&image, directory.path());
+    let directory = tempfile::tempdir().unwrap();
+    let mut guest = Guest::boot(image, directory.path(), &Machine::Port, "");
     let FromAgent::Ready { stages, .. } = guest.hear() else {
         panic!("the first word is ready")
     };
@@ -190,7 +258,7 @@ fn a_fresh_image_boots_says_ready_obeys_its_host_and_powers_off() {
 
     // A host that comes back asks again; nonsense before it does no harm.
     guest.agent = BufReader::new({
-        let _ = guest.agent.get_ref().shutdown(std::net::Shutdown::Both);
+        let _ = guest.agent.get_ref().shutdown(Shutdown::Both);
         connect(&directory.path().join("agent"))
     });
     guest
@@ -212,6 +280,77 @@ fn a_fresh_image_boots_says_ready_obeys_its_host_and_powers_off() {
 
     guest.say(&ToAgent::PowerOff);
     assert!(matches!(guest.hear(), FromAgent::Ack { what } if what == "power_off"));
-    let ended = guest.qemu.wait().unwrap();
-    assert!(ended.success(), "{ended}");
+    guest.ends();
+}
+
+/// What Firecracker's guests have and have not: a socket to the host and no port, and a machine that
+/// power-off would only halt.
+#[test]
+fn without_a_port_the_agent_calls_its_host_over_a_socket_and_calls_again_when_it_was_gone() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("v.sock_1024");
+    let listener = UnixListener::bind(&path).unwrap();
+    let machine = Machine::Socket(&listener);
+    let mut guest = Guest::boot(image(), directory.path(), &machine, "acpi=off");
+    assert!(matches!(guest.hear(), FromAgent::Ready { .. }));
+
+    guest.say(&ToAgent::Hello { protocol: PROTOCOL });
+    assert!(matches!(guest.hear(), FromAgent::Ready { .. }));
+    guest.type_and_expect("echo $((6*7))@$(hostname)\n", "42@web");
+    guest.say(&ToAgent::Resize {
+        rows: 50,
+        columns: 132,
+    });
+    assert!(matches!(guest.hear(), FromAgent::Ack { what } if what == "resize"));
+    guest.type_and_expect("stty size\n", "50 132");
+
+    // The host's end goes with its socket, in the middle of a line; another takes its place.
+    guest
+        .agent
+        .get_mut()
+        .write_all(b"{\"say\":\"power")
+        .unwrap();
+    drop(listener);
+    std::fs::remove_file(&path).unwrap();
+    let _ = guest.agent.get_ref().shutdown(Shutdown::Both);
+    let listener = UnixListener::bind(&path).unwrap();
+    guest.agent = BufReader::new(called(&listener));
+    assert!(matches!(guest.hear(), FromAgent::Ready { .. }));
+    guest.say(&ToAgent::PowerOff);
+    guest.ends();
+}
+
+#[test]
+fn devices_that_acpi_lists_on_the_memory_bus_are_found_and_used() {
+    let directory = tempfile::tempdir().unwrap();
+    let listener = UnixListener::bind(directory.path().join("v.sock_1024")).unwrap();
+    let machine = Machine::Mmio(&listener);
+    // Firecracker names them on the command line too; that must not trouble a kernel with ACPI.
+    let told = "virtio_mmio.device=4K@0xd0000000:5";
+    let mut guest = Guest::boot(image(), directory.path(), &machine, told);
+    assert!(matches!(guest.hear(), FromAgent::Ready { .. }));
+    guest.type_and_expect("ping -c 1 10.0.2.2\n", "1 packets received");
+    guest.type_and_expect(
+        "dmesg | grep -c 'virtio_mmio: unknown' | sed s/^/complaints:/\n",
+        "complaints:0",
+    );
+    guest.say(&ToAgent::PowerOff);
+    guest.ends();
+}
+
+/// How Firecracker asks a guest on x86 to stop.
+#[test]
+fn ctrl_alt_del_ends_programs_before_it_ends_the_guest() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut guest = Guest::boot(image(), directory.path(), &Machine::Port, "");
+    assert!(matches!(guest.hear(), FromAgent::Ready { .. }));
+    // Its word goes to the kernel's log: the terminal is hung up on at some time meanwhile, which
+    // would end it too.
+    let program = "sh -c 'trap \"\" HUP; trap \"echo \\<2\\>good\"bye\" >/dev/kmsg; exit\" TERM; \
+                   echo set$((1+1)); sleep 99 & wait' &\n";
+    guest.type_and_expect(program, "set2");
+    let mut monitor = connect(&directory.path().join("monitor"));
+    monitor.write_all(b"sendkey ctrl-alt-delete\n").unwrap();
+    guest.expect("goodbye");
+    guest.ends();
 }

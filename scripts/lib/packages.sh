@@ -1,5 +1,6 @@
 # shellcheck shell=bash
-# What this project needs from the system, and how to get it. Sourced by quickstart and test.
+# What this project needs from the system, and how to get it. Sourced by quickstart, test and
+# the two system-setup scripts.
 #
 # A need is a word; `have` tells whether this host meets it and `package_for` what brings it here.
 # Nothing that is there already is installed again, and each package is asked for by itself: one
@@ -30,6 +31,17 @@ have() {
             local archive
             archive=$(cc -print-file-name=libc.a 2>/dev/null) && [[ $archive == /* ]]
             ;;
+        ip | nft | sysctl | sudo | tar) has_command "$1" ;;
+        groups) has_command usermod || has_command adduser ;;
+        download) has_command curl || has_command wget ;;
+        certificates)
+            local bundle
+            for bundle in /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt \
+                /etc/ssl/ca-bundle.pem /etc/ssl/cert.pem; do
+                [[ -s $bundle ]] && return
+            done
+            return 1
+            ;;
     esac
 }
 
@@ -39,6 +51,10 @@ words_for() {
         qemu-img) say "qemu-img" ;;
         cc) say "a C linker (cc)" ;;
         static-libc) say "the static C library (libc.a), which the guest's agent is linked with" ;;
+        groups) say "a program that puts users into groups (usermod or adduser)" ;;
+        download) say "a program that downloads (curl or wget)" ;;
+        certificates) say "the certificates that https is checked with" ;;
+        *) say "$1" ;;
     esac
 }
 
@@ -76,6 +92,17 @@ package_for() {
         "brew qemu "* | "brew qemu-img "*) say qemu ;;
         *" qemu-img "*) say qemu-img ;;
         *" cc "*) say gcc ;;
+        "dnf ip "*) say iproute ;;
+        *" ip "*) say iproute2 ;;
+        *" nft "*) say nftables ;;
+        "apt-get sysctl "* | "zypper sysctl "*) say procps ;;
+        *" sysctl "*) say procps-ng ;;
+        "apt-get groups "*) say passwd ;;
+        "dnf groups "*) say shadow-utils ;;
+        *" groups "*) say shadow ;;
+        *" download "*) say curl ;;
+        *" certificates "*) say ca-certificates ;;
+        *" sudo "* | *" tar "*) say "$2" ;;
     esac
 }
 

@@ -74,6 +74,8 @@ pub struct SampleTarget {
     pub process: ProcessId,
     /// The threads of its vCPUs.
     pub vcpu_threads: Vec<u32>,
+    /// What the guest was given, in bytes; `None` when its spec cannot be read.
+    pub memory: Option<u64>,
 }
 
 /// A connection that is wanted.

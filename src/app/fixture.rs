@@ -86,7 +86,8 @@ pub(crate) fn fleet(size: (u16, u16)) -> State {
             cpu_percent: Some(busy + 3.4),
             guest_percent: Some(busy),
             vmm_percent: Some(3.4),
-            rss: Some(84 << 20),
+            rss: Some(131 << 20),
+            guest_memory: Some(84 << 20),
         };
         let samples = vec![(name("web"), sample)];
         send(&mut state, 2.0, Message::Samples(samples));

@@ -4,6 +4,7 @@ use clap::CommandFactory;
 use serde_json::json;
 
 use super::args::{Cli, CompletionsArgs};
+use super::man;
 use super::output::{Outcome, Reply};
 use crate::fault::{Code, Failure};
 
@@ -16,18 +17,7 @@ pub(super) fn completions(args: &CompletionsArgs) -> Outcome {
 }
 
 pub(super) fn man() -> Outcome {
-    let mut page = Vec::new();
-    let mut command = Cli::command();
-    // Gives the subcommands their whole names.
-    command.build();
-    let write = |page: &mut Vec<u8>| -> std::io::Result<()> {
-        clap_mangen::Man::new(command.clone()).render(page)?;
-        for sub in command.get_subcommands() {
-            clap_mangen::Man::new(sub.clone()).render(page)?;
-        }
-        Ok(())
-    };
-    write(&mut page).map_err(|error| {
+    let page = man::page(Cli::command()).map_err(|error| {
         let message = format!("could not write the manual page: {error}");
         Failure::new(Code::RuntimeError, message)
     })?;

@@ -65,7 +65,10 @@ fn cells(row: &VmRow) -> Vec<String> {
 
 /// Memory used of allotted.
 fn memory(row: &VmRow) -> String {
-    let used = row.rss_bytes.map(|bytes| bytes >> 20);
+    let used = row
+        .guest_memory_bytes
+        .or(row.rss_bytes)
+        .map(|bytes| bytes >> 20);
     match (used, row.mem_size_mib) {
         (Some(used), Some(size)) => format!("{used}/{size} MiB"),
         (_, size) => or_dash(size.map(|size| format!("{size} MiB"))),

@@ -31,6 +31,7 @@ mod keys;
 mod lifecycle;
 mod logs;
 mod ls;
+mod man;
 mod output;
 mod runtime;
 mod screen;

@@ -30,8 +30,10 @@ pub struct VmRow {
     pub mem_size_mib: Option<u64>,
     /// CPU time over uptime, in percent of one core.
     pub cpu_percent: Option<f64>,
-    /// Memory resident, in bytes.
+    /// Memory of the VMM resident, in bytes.
     pub rss_bytes: Option<u64>,
+    /// Of the guest's memory, what is resident, in bytes, where the host tells it apart.
+    pub guest_memory_bytes: Option<u64>,
     /// Milliseconds since the VMM started.
     pub uptime_ms: Option<u64>,
     /// Whether the guest of the boot under way said that it is ready.
@@ -95,7 +97,9 @@ pub fn row(vm: &Vm) -> VmRow {
     let state = &vm.state;
     let live = vm.phase.is_live();
     let vmm = state.vmm.filter(|_| live);
-    let figures = vmm.map(host::figures).unwrap_or_default();
+    let figures = vmm
+        .map(|vmm| host::figures(vmm, spec.map(|spec| spec.mem_size_mib)))
+        .unwrap_or_default();
     let ready_us = state
         .boot
         .as_ref()
@@ -112,6 +116,7 @@ pub fn row(vm: &Vm) -> VmRow {
             .cpu_percent
             .map(|percent| (percent * 10.0).round() / 10.0),
         rss_bytes: figures.rss_bytes,
+        guest_memory_bytes: figures.guest_memory_bytes,
         uptime_ms: figures
             .uptime
             .and_then(|uptime| uptime.as_millis().try_into().ok()),

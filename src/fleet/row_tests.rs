@@ -40,7 +40,7 @@ fn the_row_has_the_keys_of_the_contract_in_its_order() {
     let json = serde_json::to_string(&row(&vm(Phase::Created))).unwrap();
     assert_eq!(
         json,
-        r#"{"name":"web","phase":"created","backend":"qemu","accel":null,"pid":null,"cpus":1,"mem_size_mib":256,"cpu_percent":null,"rss_bytes":null,"uptime_ms":null,"ready":false,"last_boot_ms":null,"exit":null,"error":null}"#
+        r#"{"name":"web","phase":"created","backend":"qemu","accel":null,"pid":null,"cpus":1,"mem_size_mib":256,"cpu_percent":null,"rss_bytes":null,"guest_memory_bytes":null,"uptime_ms":null,"ready":false,"last_boot_ms":null,"exit":null,"error":null}"#
     );
 }
 

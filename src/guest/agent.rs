@@ -1,8 +1,10 @@
-//! The agent's protocol over virtio-serial: one JSON object a line, either side may restart.
+//! The agent's protocol: one JSON object a line, either side may restart. It travels over a
+//! virtio-serial port, or over a virtio socket where the machine has no such port; there the agent
+//! is the one that calls, and calls again when the host's end was gone.
 //!
 //! The agent itself (`src/bin/smolvm-agent/`) is dependency-free apart from `nix` and keeps its own
 //! small writer and reader of these lines, `wire.rs`; the tests here include it and hold the two
-//! together.
+//! together. Others of its files that do no I/O are tested in the same way.
 
 use serde::{Deserialize, Serialize};
 
@@ -60,8 +62,21 @@ pub enum ToAgent {
 }
 
 #[cfg(test)]
+#[path = "../bin/smolvm-agent/backoff.rs"]
+mod backoff;
+#[cfg(test)]
+#[path = "../bin/smolvm-agent/devices.rs"]
+mod devices;
+#[cfg(test)]
+#[path = "../bin/smolvm-agent/lines.rs"]
+mod lines;
+#[cfg(test)]
 #[path = "../bin/smolvm-agent/wire.rs"]
 mod wire;
+
+#[cfg(test)]
+#[path = "agent_parts_tests.rs"]
+mod parts_tests;
 
 #[cfg(test)]
 mod tests {
@@ -72,6 +87,7 @@ mod tests {
     fn the_agent_speaks_the_protocol_that_the_host_reads() {
         assert_eq!(wire::PROTOCOL, PROTOCOL);
         assert_eq!(wire::PORT_NAME, PORT_NAME);
+        assert_eq!(wire::VSOCK_PORT, VSOCK_PORT);
         let stages = [("init", 999_189), ("odd \"stage\"\\\u{1}é", u64::MAX)];
         let line = wire::ready("0.1.0", stages.into_iter());
         assert_eq!(line.find('\n'), Some(line.len() - 1), "one line");

@@ -1,6 +1,7 @@
 //! What Linux tells of a process, by descriptors that stay with it.
 
 use std::fs::{self, File};
+use std::io::{self, BufRead, BufReader, Read};
 use std::os::unix::fs::FileExt;
 use std::time::Duration;
 
@@ -19,6 +20,8 @@ use crate::vm::ProcessId;
 pub(super) struct Counters {
     clock: ClockId,
     statm: File,
+    /// Absent where we may not look into the process.
+    smaps: Option<File>,
     vcpus: Option<Vec<File>>,
     page_size: u64,
 }
@@ -33,6 +36,7 @@ impl Counters {
         let counters = Self {
             clock: clock_getcpuclockid(as_pid(process)?).ok()?,
             statm,
+            smaps: File::open(format!("/proc/{pid}/smaps")).ok(),
             vcpus: vcpus.filter(|files| !files.is_empty()),
             page_size: u64::try_from(sysconf(SysconfVar::PAGE_SIZE).ok()??).ok()?,
         };
@@ -54,6 +58,50 @@ impl Counters {
             vcpu,
             rss: pages.checked_mul(self.page_size),
         })
+    }
+
+    pub(super) fn guest_memory(&self, allotted: u64) -> Option<u64> {
+        let smaps = self.smaps.as_ref()?;
+        mapping_of_size(
+            &mut BufReader::new(Positioned { file: smaps, at: 0 }),
+            allotted,
+        )
+    }
+}
+
+/// Reads a descriptor that is kept from its beginning, piece by piece: the kernel walks the pages
+/// of those mappings only that are asked for.
+struct Positioned<'a> {
+    file: &'a File,
+    at: u64,
+}
+
+impl Read for Positioned<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let length = self.file.read_at(buffer, self.at)?;
+        self.at += length as u64;
+        Ok(length)
+    }
+}
+
+/// The resident bytes of the first mapping of that size that can be written and not executed: an
+/// emulator's buffer for translated code may happen to be as large (`proc_pid_smaps(5)`).
+pub(super) fn mapping_of_size(smaps: &mut impl BufRead, size: u64) -> Option<u64> {
+    let (mut data, mut fits, mut line) = (false, false, String::new());
+    loop {
+        line.clear();
+        if smaps.read_line(&mut line).ok()? == 0 {
+            return None;
+        }
+        let mut words = line.split_ascii_whitespace();
+        let (key, value) = (words.next()?, words.next().unwrap_or_default());
+        let bytes = || value.parse::<u64>().ok()?.checked_mul(1024);
+        match key {
+            "Size:" => fits = data && bytes() == Some(size),
+            "Rss:" if fits => return bytes(),
+            _ if key.ends_with(':') => {}
+            _ => data = value.starts_with("rw-"),
+        }
     }
 }
 

@@ -263,6 +263,42 @@ mod linux {
     }
 
     #[test]
+    fn the_memory_of_a_guest_is_its_own_mapping_and_no_code_of_an_emulator() {
+        let smaps = "7f00-7f10 rwxp 00000000 00:00 0 \nSize: 8192 kB\nRss: 6000 kB\n\
+                     7f20-7f30 r--s 00000000 fe:01 77 /lib/x: y\nSize: 8192 kB\nRss: 10 kB\n\
+                     7f40-7f50 rw-p 00000000 00:00 0 \nSize: 4096 kB\nRss: 11 kB\n\
+                     7f60-7f70 rw-s 00000000 00:01 5 /memfd:ram (deleted)\nSize: 8192 kB\nKernelPageSize: 4 kB\nRss: 300 kB\n";
+        let find = |size: u64| platform::mapping_of_size(&mut smaps.as_bytes(), size << 20);
+        assert_eq!(find(8), Some(300 << 10));
+        assert_eq!(find(4), Some(11 << 10));
+        assert_eq!(find(5), None);
+    }
+
+    #[test]
+    fn what_a_process_wrote_of_its_memory_is_what_is_told() {
+        use nix::sys::mman::{MapFlags, ProtFlags, mmap_anonymous, munmap};
+
+        const SIZE: usize = 37 << 20;
+        let (rw, shared) = (
+            ProtFlags::PROT_READ | ProtFlags::PROT_WRITE,
+            MapFlags::MAP_SHARED,
+        );
+        // SAFETY: a new mapping at a place of the kernel's choice; a shared one is never merged
+        // with its neighbours, so its size stays what it is.
+        let memory = unsafe { mmap_anonymous(None, SIZE.try_into().unwrap(), rw, shared) }.unwrap();
+        // SAFETY: the first 5 MiB of a mapping of 37, which nobody else knows.
+        unsafe { memory.cast::<u8>().write_bytes(1, 5 << 20) };
+        let me = ProcessId::of(std::process::id()).unwrap();
+        let told = Probe::open(me, &[])
+            .unwrap()
+            .guest_memory(SIZE as u64)
+            .unwrap();
+        // SAFETY: nothing refers into it any more.
+        unsafe { munmap(memory, SIZE) }.unwrap();
+        assert_eq!(told, 5 << 20);
+    }
+
+    #[test]
     fn memory_of_the_host_is_read_and_a_kernel_that_does_not_tell_is_no_figure() {
         let memory = host_memory().unwrap();
         assert!(0 < memory.available && memory.available <= memory.total);

@@ -264,8 +264,8 @@ fn figures(
         );
     }
     let used = sample
-        .and_then(|sample| sample.rss)
-        .map_or_else(|| ABSENT.to_owned(), |rss| text::mib(rss).to_string());
+        .and_then(|sample| sample.memory())
+        .map_or_else(|| ABSENT.to_owned(), |used| text::mib(used).to_string());
     let allotted = row
         .vm
         .spec

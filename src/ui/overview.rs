@@ -87,25 +87,30 @@ fn figures(row: &Row, width: u16, theme: &Theme) -> Vec<Line<'static>> {
             Role::Guest,
         ),
         line("    VMM", sample.vmm_percent, |s| s.vmm_percent, Role::Vmm),
-        memory(row, room.min(30), theme),
+        memory(row, usize::from(width.saturating_sub(LABEL)), theme),
     ]
 }
 
+/// Memory of the guest, in so many columns behind the label.
 fn memory(row: &Row, width: usize, theme: &Theme) -> Line<'static> {
-    let used = row.sample().and_then(|sample| sample.rss).map(text::mib);
+    let sample = row.sample().unwrap_or_default();
+    let used = sample.memory().map(text::mib);
+    // Where the guest's share is told apart, what the VMM holds in all is told beside it.
+    let whole = sample
+        .guest_memory
+        .and(sample.rss)
+        .map_or_else(String::new, |rss| format!(", VMM {}", text::mib(rss)));
     let allotted = row.vm.spec.as_ref().map(|spec| spec.mem_size_mib);
     let share = match (used, allotted) {
         (Some(used), Some(allotted)) if allotted > 0 => number(used) / number(allotted),
         _ => 0.0,
     };
-    let (full, empty) = bar(share.min(1.0), width);
     let shown = |mib: Option<u64>| mib.map_or_else(|| ABSENT.to_owned(), |mib| mib.to_string());
+    let told = format!("{:>6} of {} MiB{whole}  ", shown(used), shown(allotted));
+    let (full, empty) = bar(share.min(1.0), width.saturating_sub(told.len()).min(30));
     Line::from(vec![
         label("Memory", theme),
-        Span::styled(
-            format!("{:>6} of {} MiB  ", shown(used), shown(allotted)),
-            theme.style(Role::Text),
-        ),
+        Span::styled(told, theme.style(Role::Text)),
         Span::styled(full, theme.style(Role::Guest)),
         Span::styled(empty, theme.style(Role::Muted)),
     ])
@@ -133,13 +138,9 @@ fn graphs(buffer: &mut Buffer, area: Rect, row: &Row, theme: &Theme) {
             Role::Vmm,
         ),
         (
-            memory(
-                row,
-                usize::from(area.width.saturating_sub(LABEL + 24)).min(30),
-                theme,
-            ),
+            memory(row, usize::from(area.width.saturating_sub(LABEL)), theme),
             number(allotted),
-            |s| s.rss.map(|rss| number(text::mib(rss))),
+            |s| s.memory().map(|bytes| number(text::mib(bytes))),
             Role::Guest,
         ),
     ];

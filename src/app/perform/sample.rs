@@ -15,10 +15,17 @@ const EVERY: Duration = Duration::from_secs(1);
 /// The first figures need two readings; one does not want to wait a second for them.
 const FIRST: Duration = Duration::from_millis(250);
 
+/// The guest's memory is read at the 1st, 2nd, 4th and 8th reading, and then at every 8th: a boot
+/// fills it within seconds, and reading it costs the more the larger it is.
+const RARELY: u32 = 8;
+
 struct Subject {
     name: VmName,
     probe: Probe,
     before: Option<(Instant, Reading)>,
+    allotted: Option<u64>,
+    guest_memory: Option<u64>,
+    readings: u32,
 }
 
 impl Subject {
@@ -27,7 +34,18 @@ impl Subject {
         let now = Instant::now();
         let sample = match (self.before, reading) {
             (Some((then, before)), Some(after)) => {
-                Some(Sample::between(&before, &after, now.duration_since(then)))
+                self.readings = self.readings.saturating_add(1);
+                if self.readings.is_power_of_two() && self.readings < RARELY
+                    || self.readings.is_multiple_of(RARELY)
+                {
+                    self.guest_memory = self
+                        .allotted
+                        .and_then(|allotted| self.probe.guest_memory(allotted));
+                }
+                Some(Sample {
+                    guest_memory: self.guest_memory,
+                    ..Sample::between(&before, &after, now.duration_since(then))
+                })
             }
             _ => None,
         };
@@ -45,6 +63,9 @@ pub(super) async fn sample(targets: Vec<SampleTarget>, outbox: Outbox) {
                 probe: Probe::open(target.process, &target.vcpu_threads)?,
                 name: target.name,
                 before: None,
+                allotted: target.memory,
+                guest_memory: None,
+                readings: 0,
             })
         })
         .collect();

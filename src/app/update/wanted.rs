@@ -88,6 +88,7 @@ fn samples(state: &mut State, effects: &mut Vec<Effect>) {
                 name: row.vm.name.clone(),
                 process: row.vm.state.vmm?,
                 vcpu_threads: row.vm.state.vcpu_threads.clone(),
+                memory: row.vm.spec.as_ref().map(|spec| spec.mem_size_mib << 20),
             })
         })
         .fold(Vec::new(), |mut targets, target| {

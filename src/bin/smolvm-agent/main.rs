@@ -5,7 +5,10 @@
 //! shell, and busybox where the image lacks its links. It never ends by itself: whatever fails becomes one line on the console, and a panic
 //! becomes an emergency shell, because the death of PID 1 is the death of the guest.
 
+mod backoff;
 mod cmdline;
+mod devices;
+mod lines;
 mod log;
 mod modules;
 mod mounts;
@@ -16,13 +19,15 @@ mod root;
 mod serve;
 mod shell;
 mod stages;
+mod vsock;
 mod wire;
 
 use std::process::{Command, ExitCode};
 
 use cmdline::Cmdline;
+use devices::Wave;
 use log::{quieten_kernel, warn};
-use modules::{Modules, Wave};
+use modules::Modules;
 use serve::Agent;
 use shell::Shell;
 use stages::Stages;
@@ -57,7 +62,7 @@ fn run() -> std::io::Result<std::convert::Infallible> {
 
     // Signals are blocked before the first child exists, and uevents are listened to before the
     // first module can cause one, so that neither is missed.
-    let mut agent = Agent::new(&cmdline)?;
+    let mut agent = Agent::new()?;
     let mut modules = Modules::read(&cmdline);
     modules.load(Wave::First);
     stages.mark("modules");

@@ -14,29 +14,19 @@ use std::path::{Path, PathBuf};
 use nix::libc;
 
 use crate::cmdline::Cmdline;
+use crate::devices::{self, Wave};
 use crate::log::warn;
 
 const TABLE: &str = "/etc/modules.smolvm";
-
-/// virtio device types that the guest's readiness depends on, the most urgent first: console
-/// (the agent's port), network, block.
-const FIRST: [u32; 3] = [3, 1, 2];
-
-/// What to load now.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Wave {
-    /// The buses, and what *ready* needs.
-    First,
-    /// Everything else that has a device.
-    Rest,
-}
 
 /// The table, and what has been loaded already.
 pub(crate) struct Modules {
     table: BTreeMap<String, Vec<String>>,
     directory: PathBuf,
-    /// `module.parameter=value` of the kernel's command line, which only reach built-in code.
+    /// `module.parameter=value` of the kernel's command line.
     parameters: Vec<(String, String)>,
+    /// The firmware lists the devices on the memory bus.
+    mmio_listed: bool,
     loaded: Vec<String>,
 }
 
@@ -65,6 +55,7 @@ impl Modules {
             table,
             directory: Path::new("/lib/modules").join(release),
             parameters,
+            mmio_listed: false,
             loaded: Vec::new(),
         }
     }
@@ -74,12 +65,8 @@ impl Modules {
         if wave == Wave::First {
             self.load_buses();
         }
-        let mut present = virtio_devices();
-        present.sort_by_key(|device| FIRST.iter().position(|first| first == device));
-        for device in present {
-            if FIRST.contains(&device) == (wave == Wave::First) {
-                self.load_for(&device.to_string());
-            }
+        for device in devices::due(virtio_devices(), wave) {
+            self.load_for(&device.to_string());
         }
         if wave == Wave::Rest && has_pvpanic() {
             self.load_for("pvpanic");
@@ -87,25 +74,21 @@ impl Modules {
     }
 
     fn load_buses(&mut self) {
-        // 0x1af4 is the PCI vendor of every virtio device (virtio 1.2, section 4.1.2).
         if entries("/sys/bus/pci/devices")
             .iter()
-            .any(|device| text(&device.join("vendor")) == "0x1af4")
+            .any(|device| devices::on_pci(&text(&device.join("vendor"))))
         {
             self.load_for("pci");
         }
-        // The device tree's name, and ACPI's (`LNRO0005`, as QEMU and Firecracker have it).
-        let on_mmio = |device: &PathBuf| {
-            let name = device.to_string_lossy();
-            name.contains("virtio_mmio")
-                || name.contains("virtio-mmio")
-                || name.contains("LNRO0005")
-        };
+        self.mmio_listed = entries("/sys/bus/platform/devices")
+            .iter()
+            .filter_map(|device| device.file_name()?.to_str())
+            .any(devices::on_mmio);
         let told = self
             .parameters
             .iter()
             .any(|(module, _)| module == "virtio_mmio");
-        if told || entries("/sys/bus/platform/devices").iter().any(on_mmio) {
+        if self.mmio_listed || told {
             self.load_for("mmio");
         }
     }
@@ -124,13 +107,9 @@ impl Modules {
 
     fn load_one(&self, module: &str) -> io::Result<()> {
         let file = File::open(self.directory.join(format!("{module}.ko")))?;
-        let parameters: Vec<&str> = self
-            .parameters
-            .iter()
-            .filter(|(of, _)| *of == module.replace('-', "_"))
-            .map(|(_, parameter)| parameter.as_str())
-            .collect();
-        let parameters = CString::new(parameters.join(" "))?;
+        let name = module.replace('-', "_");
+        let parameters = devices::parameters(&self.parameters, &name, self.mmio_listed);
+        let parameters = CString::new(parameters)?;
         // SAFETY: finit_module(2) reads the descriptor and the string, both alive here; it
         // touches nothing else of this process.
         let done = unsafe {
@@ -151,25 +130,30 @@ impl Modules {
     }
 }
 
-/// Whether there is the device by which the host hears of a panic, without which a panic looks
-/// like a reboot to it (QEMU, `docs/specs/pci-ids.rst` and `pvpanic.rst`).
 fn has_pvpanic() -> bool {
+    let attribute = |device: &Path, name: &str| text(&device.join(name));
     entries("/sys/bus/pci/devices").iter().any(|device| {
-        text(&device.join("vendor")) == "0x1b36" && text(&device.join("device")) == "0x0011"
+        devices::is_pvpanic(&attribute(device, "vendor"), &attribute(device, "device"))
     })
 }
 
-/// The types of the virtio devices on the buses, each once.
+/// The types of the virtio devices on the buses.
 fn virtio_devices() -> Vec<u32> {
-    let mut types: Vec<u32> = entries("/sys/bus/virtio/devices")
+    entries("/sys/bus/virtio/devices")
         .iter()
         .filter_map(|device| {
             u32::from_str_radix(text(&device.join("device")).strip_prefix("0x")?, 16).ok()
         })
-        .collect();
-    types.sort_unstable();
-    types.dedup();
-    types
+        .collect()
+}
+
+/// Whether a driver of the virtio bus has a device.
+pub(crate) fn drives(driver: &str) -> bool {
+    // Beside its devices, `virtio0` and so on, a driver has `bind`, `module` and the like.
+    entries(&format!("/sys/bus/virtio/drivers/{driver}"))
+        .iter()
+        .filter_map(|entry| entry.file_name()?.to_str())
+        .any(|name| name.starts_with("virtio"))
 }
 
 /// The entries of a directory of sysfs; none where it does not exist.

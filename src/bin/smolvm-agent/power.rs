@@ -1,5 +1,6 @@
 //! The end of the guest.
 
+use std::fs;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
@@ -11,8 +12,8 @@ use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitPidFlag, waitpid};
 use nix::unistd::Pid;
 
-use crate::cmdline::Cmdline;
 use crate::log::warn;
+use crate::modules::entries;
 
 /// How long programs may take to end when they are asked to.
 const GRACE: Duration = Duration::from_millis(1500);
@@ -24,17 +25,6 @@ pub(crate) enum End {
     PowerOff,
     /// And begins anew.
     Reboot,
-}
-
-impl End {
-    /// What power-off has to be on this machine: Firecracker on x86 ends when the guest reboots
-    /// and not when it powers off, so its host says `smolvm.poweroff=reboot`.
-    pub(crate) fn power_off_on(cmdline: &Cmdline) -> Self {
-        match cmdline.value("smolvm.poweroff") {
-            Some("reboot") => Self::Reboot,
-            _ => Self::PowerOff,
-        }
-    }
 }
 
 /// Makes Ctrl-Alt-Del a signal to PID 1 (SIGINT, reboot(2)) in place of a restart without sync.
@@ -57,13 +47,36 @@ pub(crate) fn end(how: End, signals: BorrowedFd<'_>) -> Errno {
     let flags = MsFlags::MS_REMOUNT | MsFlags::MS_RDONLY;
     let _ = mount(None::<&str>, "/mnt/root", None::<&str>, flags, None::<&str>);
     let mode = match how {
-        End::PowerOff => RebootMode::RB_POWER_OFF,
-        End::Reboot => RebootMode::RB_AUTOBOOT,
+        End::PowerOff if can_power_off() => RebootMode::RB_POWER_OFF,
+        End::PowerOff | End::Reboot => RebootMode::RB_AUTOBOOT,
     };
     match reboot(mode) {
         Ok(never) => match never {},
         Err(error) => error,
     }
+}
+
+/// Whether power-off is more than a halt here. On x86 it is the ACPI state S5 that switches a
+/// machine off, and a machine that can names it in the code of its tables. Firecracker's names
+/// none and the kernel would halt its processors and stay; a restart ends Firecracker. A QEMU
+/// without ACPI is the same, and elsewhere the firmware (PSCI) can always do it.
+fn can_power_off() -> bool {
+    if !cfg!(target_arch = "x86_64") {
+        return true;
+    }
+    entries("/sys/firmware/acpi/tables")
+        .iter()
+        .filter(|table| {
+            let name = table.file_name().unwrap_or_default().to_string_lossy();
+            name == "DSDT" || name.starts_with("SSDT")
+        })
+        .any(|table| fs::read(table).is_ok_and(|code| names_soft_off(&code)))
+}
+
+/// Whether the code of a table defines `\_S5_`, as `_S5_` or from the root (ACPI 6.5, 7.4.2 and
+/// 20.2.2).
+fn names_soft_off(code: &[u8]) -> bool {
+    code.windows(4).any(|name| name == b"_S5_")
 }
 
 /// Reaps until no process is left or their time is over; `signals` wakes at each death.

@@ -14,9 +14,9 @@ use nix::sys::socket::{
 };
 use nix::sys::wait::{WaitPidFlag, waitpid};
 
-use crate::cmdline::Cmdline;
+use crate::devices::Wave;
 use crate::log::warn;
-use crate::modules::{Modules, Wave};
+use crate::modules::Modules;
 use crate::port::Port;
 use crate::power::{self, End};
 use crate::shell::Shell;
@@ -41,14 +41,13 @@ pub(crate) struct Agent {
     /// The kernel's news of devices, until the port is found.
     uevents: Option<OwnedFd>,
     port: Option<Port>,
-    power_off: End,
     /// The line that says *ready*, once that is true.
     ready: Option<String>,
 }
 
 impl Agent {
     /// Blocks the signals that PID 1 handles and starts to listen to devices.
-    pub(crate) fn new(cmdline: &Cmdline) -> io::Result<Self> {
+    pub(crate) fn new() -> io::Result<Self> {
         let mut mask = SigSet::empty();
         // The last three are what `reboot`, `halt` and `poweroff` of busybox send to PID 1, SIGINT
         // is Ctrl-Alt-Del.
@@ -80,7 +79,6 @@ impl Agent {
             signals,
             uevents,
             port: None,
-            power_off: End::power_off_on(cmdline),
             ready: None,
         })
     }
@@ -103,21 +101,27 @@ impl Agent {
                 // The host knows; what nobody waited for comes now.
                 modules.load(Wave::Rest);
             }
-            let timeout = match (self.ready.is_none(), shell.restart_in_ms()) {
+            let shell_ms = match (self.ready.is_none(), shell.restart_in_ms()) {
                 (_, Some(0)) => {
                     shell.start();
-                    EpollTimeout::ZERO
+                    Some(0)
                 }
-                (_, Some(pause_ms)) => EpollTimeout::from(pause_ms),
-                (false, None) => EpollTimeout::NONE,
+                (_, Some(pause_ms)) => Some(pause_ms),
+                (false, None) => None,
                 (true, None) if now_us().saturating_sub(born_us) < SOON_US => {
                     // On a machine with one CPU this runs the shell until it waits for input.
                     // SAFETY: sched_yield(2) takes nothing and touches nothing.
                     unsafe { libc::sched_yield() };
-                    EpollTimeout::ZERO
+                    Some(0)
                 }
-                (true, None) => EpollTimeout::from(SELDOM_MS),
+                (true, None) => Some(SELDOM_MS),
             };
+            let port_ms = match &mut self.port {
+                Some(port) => port.call(&self.epoll),
+                None => None,
+            };
+            let timeout = shell_ms.into_iter().chain(port_ms).min();
+            let timeout = timeout.map_or(EpollTimeout::NONE, EpollTimeout::from);
             let count = match self.epoll.wait(&mut events, timeout) {
                 Ok(count) => count,
                 Err(Errno::EINTR) => 0,
@@ -127,7 +131,7 @@ impl Agent {
                 match event.data() {
                     SIGNALS => self.take_signals(&mut shell)?,
                     UEVENTS => self.find_port(&mut stages),
-                    _ => self.talk(&mut shell),
+                    _ => self.talk(event.events(), &mut shell),
                 }
             }
         }
@@ -139,26 +143,16 @@ impl Agent {
         if self.port.is_some() {
             return;
         }
-        let opened = match Port::find() {
-            None => return,
-            Some(Err(error)) => Err(error),
+        match Port::find(&self.epoll, PORT) {
+            None => {}
             Some(Ok(port)) => {
-                let edge = EpollFlags::EPOLLIN | EpollFlags::EPOLLOUT | EpollFlags::EPOLLET;
-                self.epoll
-                    .add(&port, EpollEvent::new(edge, PORT))
-                    .map(|()| port)
-                    .map_err(io::Error::from)
-            }
-        };
-        match opened {
-            Ok(port) => {
                 stages.mark("port");
                 self.port = Some(port);
                 // Closing it takes it out of the watched.
                 self.uevents = None;
                 self.say_ready();
             }
-            Err(error) => warn(&format!("cannot open the port to the host: {error}")),
+            Some(Err(error)) => warn(&format!("cannot open the port to the host: {error}")),
         }
     }
 
@@ -173,16 +167,15 @@ impl Agent {
 
     fn say_ready(&mut self) {
         if let (Some(port), Some(ready)) = (&mut self.port, &self.ready) {
-            port.say(ready);
+            port.greet(ready);
         }
     }
 
-    fn talk(&mut self, shell: &mut Shell) {
+    fn talk(&mut self, news: EpollFlags, shell: &mut Shell) {
         let Some(port) = &mut self.port else {
             return;
         };
-        port.flush();
-        for request in port.requests() {
+        for request in port.attend(news) {
             let end = match request {
                 Request::Hello => {
                     self.say_ready();
@@ -192,7 +185,7 @@ impl Agent {
                     shell.resize(rows, columns);
                     None
                 }
-                Request::PowerOff => Some(self.power_off),
+                Request::PowerOff => Some(End::PowerOff),
                 Request::Reboot => Some(End::Reboot),
             };
             if let Some(port) = &mut self.port {
@@ -208,7 +201,7 @@ impl Agent {
         while let Some(news) = self.signals.read_signal()? {
             match Signal::try_from(news.ssi_signo.cast_signed()) {
                 Ok(Signal::SIGCHLD) => reap(shell),
-                Ok(Signal::SIGUSR1 | Signal::SIGUSR2) => self.end(self.power_off),
+                Ok(Signal::SIGUSR1 | Signal::SIGUSR2) => self.end(End::PowerOff),
                 Ok(Signal::SIGTERM | Signal::SIGINT) => self.end(End::Reboot),
                 _ => {}
             }

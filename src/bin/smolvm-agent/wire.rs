@@ -10,6 +10,9 @@ pub(crate) const PROTOCOL: u32 = 1;
 /// The name of the virtio-serial port.
 pub(crate) const PORT_NAME: &str = "org.smolvm.agent.0";
 
+/// The host's port on a virtio socket.
+pub(crate) const VSOCK_PORT: u32 = 1024;
+
 /// The longest line that is read, in bytes.
 pub(crate) const LONGEST_LINE: usize = 4096;
 

@@ -247,7 +247,7 @@ impl<H: Host> Owner<H> {
                     live.events = None;
                 }
             }
-            Happening::Serial => self.read_serial(),
+            Happening::Serial => self.listen(),
             Happening::Typing => self.type_on(),
             Happening::Agent => self.hear_agent(),
         }

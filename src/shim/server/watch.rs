@@ -8,10 +8,26 @@ use crate::guest::agent::FromAgent;
 use crate::shim::protocol::Event;
 use crate::vm::{BootPhase, BootResult};
 
+/// A UART sends one byte at a time, and each would wake us while the guest boots, on a processor
+/// that it could use. So before *ready* a read that brought few bytes is followed by a rest.
+const REST: Duration = Duration::from_micros(500);
+
+/// As many bytes as show that the guest is faster than that: the socket holds some 250 single ones.
+const FEW: usize = 128;
+
 impl<H: Host> Owner<H> {
-    /// Takes what the guest printed. Nothing in here waits.
-    pub(super) fn read_serial(&mut self) {
-        let Some(live) = &mut self.live else { return };
+    /// Takes what the guest printed, and while it boots gives it the time to print some more.
+    pub(super) fn listen(&mut self) {
+        let came = self.read_serial();
+        if (1..FEW).contains(&came) && !self.state.ready {
+            // Not the runtime's sleep: its poll would wake for every byte all the same.
+            std::thread::sleep(REST);
+        }
+    }
+
+    /// Takes what the guest printed and tells how many bytes. Nothing in here waits.
+    pub(super) fn read_serial(&mut self) -> usize {
+        let Some(live) = &mut self.live else { return 0 };
         match live.serial.try_read(&mut self.buffer) {
             Ok(0) => live.serial_open = false,
             Ok(length) => {
@@ -19,10 +35,12 @@ impl<H: Host> Owner<H> {
                 let buffer = std::mem::take(&mut self.buffer);
                 self.printed(&buffer[..length], at);
                 self.buffer = buffer;
+                return length;
             }
             Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
             Err(_) => live.serial_open = false,
         }
+        0
     }
 
     /// The guest printed `bytes`, which were read at `at`.
