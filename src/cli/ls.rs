@@ -10,7 +10,7 @@ use super::context::Context;
 use super::output::{self, Outcome, Reply, or_dash};
 use super::runtime::block_on;
 use crate::fleet::{self, VmRow};
-use crate::vm::Vm;
+use crate::vm::{BackendKind, NetworkMode, Vm, VmSpec};
 
 pub(super) fn ls(context: &Context) -> Outcome {
     let mut vms = context.fleet.store.list()?;
@@ -155,7 +155,7 @@ pub(super) fn info(context: &Context, args: &NameArgs) -> Outcome {
         }
         line("boot args", spec.boot_args.clone().unwrap_or_default());
         line("disk", spec.disk_mode.to_string());
-        line("network", spec.network.to_string());
+        line("network", network(spec));
         let ports: Vec<String> = spec.publish.iter().map(ToString::to_string).collect();
         line("publish", ports.join(" "));
         line("created", spec.created_at.to_string());
@@ -167,6 +167,16 @@ pub(super) fn info(context: &Context, args: &NameArgs) -> Outcome {
         text.push_str(&boots::table(&details.boots));
     }
     Reply::new(text, &details)
+}
+
+/// How the VM reaches the network, and what that comes to.
+fn network(spec: &VmSpec) -> String {
+    match (spec.network, spec.backend) {
+        (NetworkMode::Auto, BackendKind::Firecracker) => {
+            "auto: none, since firecracker has no user-mode network".to_owned()
+        }
+        (network, _) => network.to_string(),
+    }
 }
 
 /// A command line that a shell would understand.

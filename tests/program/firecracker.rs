@@ -1,6 +1,7 @@
 //! VMs on Firecracker, which is played by the scripted one: all but the guest is as in earnest.
 
 use std::fs;
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
@@ -261,7 +262,8 @@ fn slow_and_split_replies_change_nothing_and_one_that_never_comes_can_be_killed(
     bed.run(&["kill", "web"]).ok();
     bed.script_firecracker(&[("HANG", "PUT /actions (InstanceStart)")]);
     let arguments = ["start", "web"];
-    let mut start = bed.command(&arguments).spawn().unwrap();
+    let mut start = bed.command(&arguments);
+    let mut start = start.stderr(Stdio::null()).spawn().unwrap();
     wait_until("the VM to be starting", || {
         let row = bed.row("web");
         row["phase"] == "starting" && !row["pid"].is_null()
