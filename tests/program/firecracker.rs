@@ -301,6 +301,9 @@ fn figures_count_what_happens_and_cost_nothing_when_nobody_asks() {
         written(&after) >= written(&before) + 50 * 40,
         "{before:#} {after:#}"
     );
+    // A sum, not what came since somebody last asked.
+    let idle = figures();
+    assert!(written(&idle) >= written(&after), "{after:#} {idle:#}");
     // Its metrics go through a FIFO: nothing of them is on disk.
     assert!(fs::metadata(bed.vm("web").join("vmm.log")).unwrap().len() < 4096);
 }

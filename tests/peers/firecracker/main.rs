@@ -90,11 +90,10 @@ fn spawn(name: &str, work: impl FnOnce() + Send + 'static) {
     thread.spawn(work).expect("a thread");
 }
 
-/// Opens a file that it is told to write to, as Firecracker does: a FIFO too.
+/// Opens a file that it is told to write to, as Firecracker does: a FIFO too, if somebody reads it.
 fn open(path: &str) -> std::io::Result<File> {
     OpenOptions::new()
-        .read(true)
-        .write(true)
+        .append(true)
         .custom_flags(nix::libc::O_NONBLOCK)
         .open(path)
 }
