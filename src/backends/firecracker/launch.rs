@@ -30,7 +30,7 @@ use crate::vm::{ApiCall, Arch, BootPhase};
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How long a Firecracker that hung up may take to end.
-const DEATH: Duration = Duration::from_secs(2);
+pub(super) const DEATH: Duration = Duration::from_secs(2);
 
 /// Firecracker's id may have letters, digits and dashes, at most 64 of them.
 fn id(launch: &Launch) -> String {

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use super::api::{Client, PROGRAM, protocol};
+use super::launch::DEATH;
 use super::metrics::{Devices, Metrics};
 use crate::backends::process::Process;
 use crate::backends::{BackendError, Machine, MachineEvent};
@@ -75,7 +76,14 @@ impl FirecrackerMachine {
 
 impl Machine for FirecrackerMachine {
     async fn start(&self) -> Result<(), BackendError> {
-        self.act("InstanceStart").await
+        match self.act("InstanceStart").await {
+            Err(error @ BackendError::Disconnected { .. }) => {
+                // It is about to end. Its owner hears of that, drops this, and has more to say.
+                tokio::time::sleep(DEATH).await;
+                Err(error)
+            }
+            other => other,
+        }
     }
 
     async fn pause(&self) -> Result<(), BackendError> {

@@ -52,11 +52,7 @@ pub(crate) fn take_serial_line() {
 
 /// Starts the vCPUs.
 pub(crate) fn start(vmm: &Arc<Vmm>) {
-    let (cpus, vsock) = {
-        let state = vmm.state();
-        let vsock = state.vsock["uds_path"].as_str().map(str::to_owned);
-        (state.machine["vcpu_count"].as_u64().unwrap_or(1), vsock)
-    };
+    let cpus = vmm.state().machine["vcpu_count"].as_u64().unwrap_or(1);
     for index in 0..cpus {
         let vmm = Arc::clone(vmm);
         crate::spawn(&format!("fc_vcpu {index}"), move || {
@@ -67,7 +63,12 @@ pub(crate) fn start(vmm: &Arc<Vmm>) {
             }
         });
     }
-    if let Some(path) = vsock.filter(|_| vmm.script.guest == Guest::Ordinary) {
+}
+
+/// Starts the agent, which says *ready* once the shell reads.
+fn start_agent(vmm: &Arc<Vmm>) {
+    let path = vmm.state().vsock["uds_path"].as_str().map(str::to_owned);
+    if let Some(path) = path.filter(|_| vmm.script.guest == Guest::Ordinary) {
         let vmm = Arc::clone(vmm);
         crate::spawn("agent", move || agent(&vmm, &format!("{path}_{PORT}")));
     }
@@ -91,7 +92,7 @@ fn print(vmm: &Vmm, text: &str) {
     }
 }
 
-fn run(vmm: &Vmm) {
+fn run(vmm: &Arc<Vmm>) {
     let (args, drives) = {
         let state = vmm.state();
         let args = state.boot_source["boot_args"]
@@ -102,6 +103,7 @@ fn run(vmm: &Vmm) {
     };
     count(&vmm.counters.block_reads, 7 * drives);
     if !args.contains("console=ttyS0") {
+        start_agent(vmm);
         loop {
             std::thread::park();
         }
@@ -116,6 +118,7 @@ fn run(vmm: &Vmm) {
     );
     print(vmm, "[    0.100000] Run /init as init process\r\n");
     print(vmm, "/ # ");
+    start_agent(vmm);
     let mut line = String::new();
     loop {
         let mut ready = [PollFd::new(stdin(), PollFlags::POLLIN)];

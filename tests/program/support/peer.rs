@@ -1,7 +1,7 @@
 //! The stand-in for Firecracker, made a program of its own for each test that wants it different.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
@@ -33,20 +33,21 @@ pub(crate) fn peer() -> &'static Path {
     })
 }
 
-/// A program in `directory` that is the stand-in with these `SCRIPTED_FC_…` variables: the shim gives
-/// a VMM an empty environment.
+/// A program in `directory` that is the stand-in with these `SCRIPTED_FC_…` variables.
 pub(crate) fn scripted(directory: &Path, variables: &[(&str, &str)]) -> PathBuf {
     let path = directory.join("firecracker");
-    let exports = variables
+    let lines: Vec<String> = variables
         .iter()
-        .map(|(name, value)| format!("export SCRIPTED_FC_{name}='{value}'"));
-    let exec = format!("exec '{}' \"$@\"\n", peer().display());
-    let lines: Vec<String> = std::iter::once("#!/bin/sh".to_owned())
-        .chain(exports)
-        .chain([exec])
+        .map(|(name, value)| format!("export SCRIPTED_FC_{name}='{value}'\n"))
+        .chain([format!("SCRIPTED_FC_PROGRAM='{}'\n", peer().display())])
         .collect();
-    let script = lines.join("\n");
-    fs::write(&path, script).unwrap();
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    fs::write(directory.join("firecracker.env"), lines.concat()).unwrap();
+    if !path.is_symlink() {
+        let script = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/tests/peers/firecracker/scripted.sh"
+        );
+        symlink(script, &path).unwrap();
+    }
     path
 }
