@@ -249,6 +249,7 @@ pub(crate) fn report() -> Report {
         readiness,
         judged,
         reasons: vec![reason.to_owned()],
+        boot: None,
     };
     Report {
         backend_requested: "auto".to_owned(),

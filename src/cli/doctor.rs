@@ -6,8 +6,10 @@ use clap::{Args, ValueEnum};
 
 use super::context::Context;
 use super::output::{Outcome, Reply};
-use crate::doctor::{self, Examination, Privacy, Profile};
+use super::runtime::block_on;
+use crate::doctor::{self, Examination, Privacy, Profile, Report};
 use crate::fault::{Code, Failure};
+use crate::vm::BackendKind;
 
 /// What a host is for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -53,14 +55,10 @@ pub(super) fn run(context: &Context, args: &DoctorArgs) -> Outcome {
         strict: args.strict,
         ..Examination::new(context.fleet.store.clone(), backend)
     };
-    if args.boot {
-        return Err(Failure::new(
-            Code::RuntimeError,
-            "`doctor --boot` is not part of this version yet",
-        )
-        .with_hint("boot a guest with `smolvm-tui create --wait`"));
-    }
     let mut report = doctor::examine(&examination, None);
+    if args.boot {
+        boot(context, &mut report)?;
+    }
     let text = if args.report {
         report = Privacy::of_this_user().shorten_report(report);
         doctor::to_bug_report(&report)
@@ -75,6 +73,21 @@ pub(super) fn run(context: &Context, args: &DoctorArgs) -> Outcome {
         Code::RuntimeError.exit_code()
     });
     Ok(reply)
+}
+
+/// Boots the canary with each backend, one after the other so that they do not slow each other.
+fn boot(context: &Context, report: &mut Report) -> Result<(), Failure> {
+    for &backend in BackendKind::ALL {
+        let result = match report.untried(backend) {
+            Some(_) => None,
+            None => Some(block_on(async {
+                // Wrapped, so that only ctrl-c ends the command.
+                Ok(context.fleet.try_out(backend).await)
+            })?),
+        };
+        report.tried(backend, result);
+    }
+    Ok(())
 }
 
 /// The columns of the terminal that reads the answer; a file or a pipe has none.

@@ -21,6 +21,7 @@ mod report;
 mod run;
 mod terminal;
 mod text;
+mod trial;
 mod worker;
 
 pub use checks::title;
@@ -29,6 +30,7 @@ pub use privacy::Privacy;
 pub use report::{Readiness, Report, Summary, Verdict};
 pub use run::{Examination, Profile, Progress, examine};
 pub use text::{to_bug_report, to_text};
+pub use trial::{Echo, Trial, boot_check};
 
 #[cfg(test)]
 mod tests;

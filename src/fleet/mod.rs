@@ -17,6 +17,7 @@ mod operate;
 mod reach;
 mod row;
 mod sweep;
+mod trial;
 
 pub use row::{VmDetails, VmRow, details, row};
 
