@@ -278,3 +278,7 @@ fn abandoned(grounds: &Path) -> io::Result<Vec<PathBuf>> {
     let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
     Ok(paths.filter(is_abandoned).collect())
 }
+
+#[cfg(test)]
+#[path = "trial_tests.rs"]
+mod tests;
