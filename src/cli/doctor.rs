@@ -3,8 +3,10 @@
 use std::io::IsTerminal;
 
 use clap::{Args, ValueEnum};
+use serde_json::json;
 
 use super::context::Context;
+use super::mend::Mending;
 use super::output::{Outcome, Reply};
 use super::runtime::block_on;
 use crate::doctor::{self, Examination, Privacy, Profile, Report};
@@ -42,6 +44,12 @@ pub(super) struct DoctorArgs {
     /// Also boot the canary guest and time it
     #[arg(long)]
     pub(super) boot: bool,
+    /// Run the commands that mend what was found, or the one of the check NAME; each is asked for
+    #[arg(long, value_name = "NAME", num_args = 0..=1)]
+    pub(super) fix: Option<Option<String>>,
+    /// Run them without asking
+    #[arg(long, requires = "fix")]
+    pub(super) yes: bool,
 }
 
 pub(super) fn run(context: &Context, args: &DoctorArgs) -> Outcome {
@@ -55,7 +63,18 @@ pub(super) fn run(context: &Context, args: &DoctorArgs) -> Outcome {
         strict: args.strict,
         ..Examination::new(context.fleet.store.clone(), backend)
     };
-    let mut report = doctor::examine(&examination, None);
+    let (mut report, mended) = match &args.fix {
+        None => (doctor::examine(&examination, None), None),
+        Some(only) => {
+            let mending = Mending {
+                only: only.as_deref(),
+                yes: args.yes,
+                json: context.json,
+            };
+            let (report, mended) = mending.run(&examination)?;
+            (report, Some(mended))
+        }
+    };
     if args.boot {
         boot(context, &mut report)?;
     }
@@ -66,6 +85,9 @@ pub(super) fn run(context: &Context, args: &DoctorArgs) -> Outcome {
         doctor::to_text(&report, width())
     };
     let mut reply = Reply::new(text, &report)?;
+    if let Some(mended) = mended {
+        reply.data["mended"] = json!(mended);
+    }
     // Failed checks are a finding, not an error of ours: `error` stays null.
     reply.exit_code = Some(if report.summary.ok {
         0

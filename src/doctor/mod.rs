@@ -12,6 +12,7 @@ mod finding;
 mod host;
 mod hypervisor;
 mod leftovers;
+mod mending;
 mod network;
 mod outcome;
 mod places;
@@ -26,6 +27,7 @@ mod worker;
 
 pub use checks::title;
 pub use finding::{Finding, Fix, Marks, Status};
+pub use mending::{SHELL, mending_environment};
 pub use privacy::Privacy;
 pub use report::{Readiness, Report, Summary, Verdict};
 pub use run::{Examination, Profile, Progress, examine};
