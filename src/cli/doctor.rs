@@ -44,9 +44,9 @@ pub(super) struct DoctorArgs {
     /// Also boot the canary guest and time it
     #[arg(long)]
     pub(super) boot: bool,
-    /// Run the commands that mend what was found, or the one of the check NAME; each is asked for
-    #[arg(long, value_name = "NAME", num_args = 0..=1)]
-    pub(super) fix: Option<Option<String>>,
+    /// Run the commands that mend what was found, or those of the checks NAME; each is asked for
+    #[arg(long, value_name = "NAME", num_args = 0..)]
+    pub(super) fix: Option<Vec<String>>,
     /// Run them without asking
     #[arg(long, requires = "fix")]
     pub(super) yes: bool,
@@ -67,7 +67,7 @@ pub(super) fn run(context: &Context, args: &DoctorArgs) -> Outcome {
         None => (doctor::examine(&examination, None), None),
         Some(only) => {
             let mending = Mending {
-                only: only.as_deref(),
+                only,
                 yes: args.yes,
                 json: context.json,
             };

@@ -24,8 +24,8 @@ pub(super) struct Mended {
 /// What is to be mended, and how it is asked for.
 #[derive(Debug)]
 pub(super) struct Mending<'a> {
-    /// Only this check; absent: all that a command mends.
-    pub(super) only: Option<&'a str>,
+    /// Only these checks; none: all that a command mends.
+    pub(super) only: &'a [String],
     /// Nothing is asked.
     pub(super) yes: bool,
     /// Standard output is for the answer alone.
@@ -36,14 +36,14 @@ impl Mending<'_> {
     /// Examines, mends, and examines again after each command: one often mends several.
     pub(super) fn run(&self, examination: &Examination) -> Result<(Report, Vec<Mended>), Failure> {
         let mut report = doctor::examine(examination, None);
-        if let Some(name) = self.only {
+        for name in self.only {
             check_name(&report, name)?;
         }
         let mut seen: Vec<String> = Vec::new();
         let mut mended = Vec::new();
         while let Some((finding, command)) = self.next(&report, &seen) {
             seen.push(finding.name.clone());
-            self.show(finding, command);
+            show(finding, command);
             if !self.is_wanted()? {
                 continue;
             }
@@ -69,25 +69,13 @@ impl Mending<'_> {
 
     /// The first check that a command mends and that was not shown yet.
     fn next<'r>(&self, report: &'r Report, seen: &[String]) -> Option<(&'r Finding, &'r str)> {
-        let is_meant = |name: &str| self.only.is_none_or(|only| only == name);
+        let is_meant =
+            |name: &str| self.only.is_empty() || self.only.iter().any(|only| only == name);
         let mut checks = report.checks.iter();
         checks.find_map(|finding| {
             let command = finding.mending()?;
             (is_meant(&finding.name) && !seen.contains(&finding.name)).then_some((finding, command))
         })
-    }
-
-    fn show(&self, finding: &Finding, command: &str) {
-        let sign = match finding.status {
-            Status::Fail => "❌",
-            _ => "⚠️ ",
-        };
-        note(&format!(
-            "{sign} {}: {}\n   why: {}\n   command: {command}",
-            doctor::title(&finding.name),
-            finding.detail,
-            finding.why
-        ));
     }
 
     fn is_wanted(&self) -> Result<bool, Failure> {
@@ -129,6 +117,19 @@ impl Mending<'_> {
         })?;
         Ok(status.code())
     }
+}
+
+fn show(finding: &Finding, command: &str) {
+    let sign = match finding.status {
+        Status::Fail => "❌",
+        _ => "⚠️ ",
+    };
+    note(&format!(
+        "{sign} {}: {}\n   why: {}\n   command: {command}",
+        doctor::title(&finding.name),
+        finding.detail,
+        finding.why
+    ));
 }
 
 fn check_name(report: &Report, name: &str) -> Result<(), Failure> {
