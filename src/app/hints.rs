@@ -23,7 +23,10 @@ pub fn hints(state: &State) -> Vec<Hint> {
             (Action::LeaveConsole, "leave (twice: send it)"),
             (Action::ScrollbackUp, "look back"),
         ],
-        Context::Panel => vec![(Action::Close, "close"), (Action::LineDown, "scroll")],
+        Context::Panel => match state.modals.last() {
+            Some(Modal::Mend(_)) => vec![(Action::Close, "back to the checks")],
+            _ => vec![(Action::Close, "close"), (Action::LineDown, "scroll")],
+        },
         Context::Doctor => vec![
             (Action::Close, "close"),
             (Action::Mend, "mend"),
