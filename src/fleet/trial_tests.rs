@@ -21,7 +21,7 @@ fn an_attempt_takes_its_vm_with_it_wherever_that_was_in_its_life() {
         .commit()
         .unwrap();
     let run_dir = ground.store.run_dir(&spec.id).unwrap();
-    let mut vmm = Command::new("sleep").arg("600").spawn().unwrap();
+    let mut vmm = Command::new("sleep").arg("30").spawn().unwrap();
     let lock = ground.store.lock(&name).unwrap().unwrap();
     let state = VmState {
         vmm: ProcessId::of(vmm.id()),
