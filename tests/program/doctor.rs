@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
+use std::process::Stdio;
 
 use nix::sys::signal::Signal;
 use serde_json::Value;
@@ -99,9 +100,10 @@ fn a_vmm_that_refuses_to_boot_the_canary_is_not_ready_in_its_own_words() {
 fn an_interrupted_trial_takes_its_vm_with_it() {
     let bed = scripted(&[("GUEST", "silent")]);
     let arguments = ["doctor", "--boot"];
-    let mut doctor = bed.command(&arguments).spawn().unwrap();
+    let mut doctor = bed.command(&arguments);
+    doctor.stdout(Stdio::null()).stderr(Stdio::null());
+    let mut doctor = doctor.spawn().unwrap();
     let trials = bed.data().join("trials");
-    // The VMM writes who it is before it is one.
     let is_running = || {
         let vms = fs::read_dir(&trials).into_iter().flatten().flatten();
         vms.into_iter().any(|trial| {
