@@ -45,6 +45,9 @@ pub enum Action {
     PageUp,
     PageDown,
     ExamineAgain,
+    BootCanary,
+    Mend,
+    StopMending,
     NextField,
     PreviousField,
     NextChoice,
@@ -82,7 +85,7 @@ const fn anywhere(keys: &'static str) -> [(Context, &'static str); 6] {
 
 impl Action {
     /// All actions, in the order of the help.
-    pub const ALL: [Self; 47] = [
+    pub const ALL: [Self; 50] = [
         Self::SelectNext,
         Self::SelectPrevious,
         Self::SelectFirst,
@@ -121,6 +124,9 @@ impl Action {
         Self::PageUp,
         Self::PageDown,
         Self::ExamineAgain,
+        Self::BootCanary,
+        Self::Mend,
+        Self::StopMending,
         Self::NextField,
         Self::PreviousField,
         Self::NextChoice,
@@ -320,6 +326,21 @@ impl Action {
                 "examine-again",
                 "Run all checks again",
                 &[(C::Doctor, "r f5")],
+            ),
+            Self::BootCanary => (
+                "boot-canary",
+                "Boot a throw-away guest on each backend and time it",
+                &[(C::Doctor, "b")],
+            ),
+            Self::Mend => (
+                "mend",
+                "Run the command that mends the selected check, after a question",
+                &[(C::Doctor, "f")],
+            ),
+            Self::StopMending => (
+                "stop-mending",
+                "End the command and go back to the checks",
+                &[(C::Mending, "ctrl-]")],
             ),
             Self::NextField => (
                 "next-field",

@@ -11,6 +11,8 @@ pub enum Context {
     Panel,
     /// The doctor's panel.
     Doctor,
+    /// A command that mends the host runs in a terminal: all other keys are its own.
+    Mending,
     /// The create form; other keys are typed into the field.
     Form,
     /// A question about something that destroys.
@@ -21,11 +23,12 @@ pub enum Context {
 
 impl Context {
     /// All contexts, in the order of the help.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Dashboard,
         Self::Console,
         Self::Panel,
         Self::Doctor,
+        Self::Mending,
         Self::Form,
         Self::Confirm,
         Self::Filter,
@@ -38,6 +41,7 @@ impl Context {
             Self::Console => "console",
             Self::Panel => "panel",
             Self::Doctor => "doctor",
+            Self::Mending => "mending",
             Self::Form => "form",
             Self::Confirm => "confirm",
             Self::Filter => "filter",

@@ -34,8 +34,19 @@ pub enum Effect {
     },
     /// Make a VM.
     Create(Box<Draft>),
-    /// Run the doctor.
-    Examine,
+    /// Run the doctor, and boot the canary if so.
+    Examine {
+        /// Whether the canary is booted as well.
+        boots: bool,
+    },
+    /// Run a command that mends the host in a terminal; a newer one replaces an older one.
+    Mend(Mending),
+    /// Type into it.
+    TypeMending(Typed),
+    /// Give its terminal another size.
+    ResizeMending(Size),
+    /// End it, if it still runs.
+    EndMending,
     /// Note that the doctor was shown on first start.
     NoteFirstStart,
     /// From now on, this connection and no other; `None`: no connection.
@@ -54,6 +65,17 @@ pub enum Effect {
     Suspend,
     /// End the dashboard.
     Quit,
+}
+
+/// A command that is to run in a terminal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mending {
+    /// Its number, so that late words of an older one are known.
+    pub id: u64,
+    /// What the shell is given.
+    pub command: String,
+    /// The size of its terminal.
+    pub size: Size,
 }
 
 /// Something that is typed on a console; encoded where the guest's modes are known.

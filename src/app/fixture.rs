@@ -6,7 +6,7 @@ use super::effect::Effect;
 use super::keymap::Keymap;
 use super::message::{Message, SessionEvent};
 use super::now::Now;
-use super::state::State;
+use super::state::{Modal, State};
 use super::update::update;
 use crate::config::Config;
 use crate::console::{Size, Terminal};
@@ -212,6 +212,16 @@ pub(crate) fn boot(id: u64, phase: Phase) -> BootRecord {
     }
 }
 
+/// Fills the terminal of the command that mends the host.
+pub(crate) fn mending_says(state: &mut State, bytes: &[u8]) {
+    let Some(Modal::Mend(mend)) = state.modals.last_mut() else {
+        panic!("nothing is mended");
+    };
+    let mut terminal = Terminal::new(mend.size, 100);
+    terminal.feed(bytes);
+    terminal.view(0, &mut mend.screen);
+}
+
 /// Fills the console of the selected VM as if its shim had sent these bytes.
 pub(crate) fn console_says(state: &mut State, bytes: &[u8]) {
     let size = state.console.size.unwrap_or(Size::DEFAULT);
@@ -250,6 +260,7 @@ pub(crate) fn report() -> Report {
         readiness,
         judged,
         reasons: vec![reason.to_owned()],
+        boot: None,
     };
     Report {
         backend_requested: "auto".to_owned(),

@@ -23,12 +23,21 @@ pub fn hints(state: &State) -> Vec<Hint> {
             (Action::LeaveConsole, "leave (twice: send it)"),
             (Action::ScrollbackUp, "look back"),
         ],
-        Context::Panel => vec![(Action::Close, "close"), (Action::LineDown, "scroll")],
+        Context::Panel => match state.modals.last() {
+            Some(Modal::Mend(_)) => vec![(Action::Close, "back to the checks")],
+            _ => vec![(Action::Close, "close"), (Action::LineDown, "scroll")],
+        },
         Context::Doctor => vec![
             (Action::Close, "close"),
+            (Action::Mend, "mend"),
             (Action::ExamineAgain, "examine again"),
+            (Action::BootCanary, "boot a canary"),
             (Action::LineDown, "next check"),
         ],
+        Context::Mending => vec![(
+            Action::StopMending,
+            "end the command; other keys are its own",
+        )],
         Context::Form => vec![
             (Action::Submit, "create and start"),
             (Action::NextField, "next field"),
@@ -40,6 +49,7 @@ pub fn hints(state: &State) -> Vec<Hint> {
                 Some(Modal::Confirm(question)) if question.operation == Operation::Kill => {
                     "kill it"
                 }
+                Some(Modal::Mend(_)) => "run it",
                 _ => "delete it",
             };
             vec![(Action::Yes, label), (Action::No, "leave it")]

@@ -23,7 +23,8 @@ impl Keymap {
         let mut keymap = Self::default();
         for action in Action::ALL {
             for (context, keys) in action.spec().bindings {
-                if action == Action::LeaveConsole && !config.leave_keys.is_empty() {
+                let leaves = matches!(action, Action::LeaveConsole | Action::StopMending);
+                if leaves && !config.leave_keys.is_empty() {
                     for key in &config.leave_keys {
                         keymap.bind(*context, *key, action);
                     }

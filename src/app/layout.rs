@@ -117,6 +117,18 @@ pub fn regions((width, height): (u16, u16), vms: usize, zoomed: bool, page: Page
     }
 }
 
+/// What the frame of a terminal in a panel takes of the screen: header, footer, frame, and two lines
+/// that say what runs.
+const PANE_FRAME: (u16, u16) = (4, 6);
+
+/// The size of the terminal in which a command runs that mends the host.
+pub fn pane((width, height): (u16, u16)) -> Size {
+    Size::new(
+        height.saturating_sub(PANE_FRAME.1),
+        width.saturating_sub(PANE_FRAME.0),
+    )
+}
+
 /// Where each tab is: ` 1 Overview  2 Console …`, tight where the line is short.
 pub fn tabs(line: Rect) -> impl Iterator<Item = (Page, Rect)> {
     let gap = if line.width >= 56 { 3 } else { 1 };

@@ -30,6 +30,8 @@ pub enum Message {
     Doctor(Progress),
     /// Something that the doctor looks at changed.
     HostChanged,
+    /// The command with this number that was to mend the host ended: well, or how, as a clause.
+    Mended(u64, Result<(), String>),
     /// The doctor could not begin.
     Unexamined(Failure),
     /// An operation ended.

@@ -21,6 +21,7 @@ pub(crate) mod input;
 pub mod journal;
 pub mod keymap;
 pub mod layout;
+pub mod mend;
 pub mod message;
 pub mod now;
 pub mod pacer;

@@ -207,6 +207,7 @@ impl App {
         if state.page == Page::Console {
             self.world.console().copy(&mut state.console);
         }
+        self.world.pane().copy(&mut state.modals);
         let theme = &self.theme;
         self.terminal
             .draw(|frame| ui::render(frame, frame.area(), state, theme))?;

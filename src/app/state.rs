@@ -10,6 +10,7 @@ use super::form::Form;
 use super::journal::Journal;
 use super::keymap::Keymap;
 use super::layout::{self, Regions};
+use super::mend::{Mend, MendStage};
 use super::now::Now;
 use super::row::Row;
 use crate::config::Config;
@@ -87,6 +88,8 @@ pub enum Modal {
         /// The check whose details are shown; until one is chosen it is the worst.
         choice: Option<String>,
     },
+    /// A command that mends the host.
+    Mend(Box<Mend>),
     /// A new VM.
     Form(Box<Form>),
     /// Shall it be done?
@@ -126,6 +129,10 @@ pub struct Doctor {
     pub is_running: bool,
     /// Whether the host changed meanwhile, so that another run has to follow.
     pub again: bool,
+    /// Whether runs boot the canary too: from when that was asked for.
+    pub boots: bool,
+    /// The number of the last command that was to mend something.
+    pub mendings: u64,
 }
 
 impl Doctor {
@@ -300,6 +307,11 @@ impl State {
         match (self.modals.last(), self.focus) {
             (Some(Modal::Help { .. } | Modal::Messages { .. }), _) => Context::Panel,
             (Some(Modal::Doctor { .. }), _) => Context::Doctor,
+            (Some(Modal::Mend(mend)), _) => match mend.stage {
+                MendStage::Asked => Context::Confirm,
+                MendStage::Running => Context::Mending,
+                MendStage::Failed(_) => Context::Panel,
+            },
             (Some(Modal::Form(_)), _) => Context::Form,
             (Some(Modal::Confirm(_)), _) => Context::Confirm,
             (Some(Modal::Filter { .. }), _) => Context::Filter,

@@ -3,11 +3,15 @@
 use std::io::IsTerminal;
 
 use clap::{Args, ValueEnum};
+use serde_json::json;
 
 use super::context::Context;
+use super::mend::Mending;
 use super::output::{Outcome, Reply};
-use crate::doctor::{self, Examination, Privacy, Profile};
+use super::runtime::block_on;
+use crate::doctor::{self, Examination, Privacy, Profile, Report};
 use crate::fault::{Code, Failure};
+use crate::vm::BackendKind;
 
 /// What a host is for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -40,6 +44,12 @@ pub(super) struct DoctorArgs {
     /// Also boot the canary guest and time it
     #[arg(long)]
     pub(super) boot: bool,
+    /// Run the commands that mend what was found, or those of the checks NAME; each is asked for
+    #[arg(long, value_name = "NAME", num_args = 0..)]
+    pub(super) fix: Option<Vec<String>>,
+    /// Run them without asking
+    #[arg(long, requires = "fix")]
+    pub(super) yes: bool,
 }
 
 pub(super) fn run(context: &Context, args: &DoctorArgs) -> Outcome {
@@ -53,14 +63,21 @@ pub(super) fn run(context: &Context, args: &DoctorArgs) -> Outcome {
         strict: args.strict,
         ..Examination::new(context.fleet.store.clone(), backend)
     };
+    let (mut report, mended) = match &args.fix {
+        None => (doctor::examine(&examination, None), None),
+        Some(only) => {
+            let mending = Mending {
+                only,
+                yes: args.yes,
+                json: context.json,
+            };
+            let (report, mended) = mending.run(&examination)?;
+            (report, Some(mended))
+        }
+    };
     if args.boot {
-        return Err(Failure::new(
-            Code::RuntimeError,
-            "`doctor --boot` is not part of this version yet",
-        )
-        .with_hint("boot a guest with `smolvm-tui create --wait`"));
+        boot(context, &mut report)?;
     }
-    let mut report = doctor::examine(&examination, None);
     let text = if args.report {
         report = Privacy::of_this_user().shorten_report(report);
         doctor::to_bug_report(&report)
@@ -68,6 +85,9 @@ pub(super) fn run(context: &Context, args: &DoctorArgs) -> Outcome {
         doctor::to_text(&report, width())
     };
     let mut reply = Reply::new(text, &report)?;
+    if let Some(mended) = mended {
+        reply.data["mended"] = json!(mended);
+    }
     // Failed checks are a finding, not an error of ours: `error` stays null.
     reply.exit_code = Some(if report.summary.ok {
         0
@@ -75,6 +95,21 @@ pub(super) fn run(context: &Context, args: &DoctorArgs) -> Outcome {
         Code::RuntimeError.exit_code()
     });
     Ok(reply)
+}
+
+/// Boots the canary with each backend, one after the other so that they do not slow each other.
+fn boot(context: &Context, report: &mut Report) -> Result<(), Failure> {
+    for &backend in BackendKind::ALL {
+        let result = match report.untried(backend) {
+            Some(_) => None,
+            None => Some(block_on(async {
+                // Wrapped, so that only ctrl-c ends the command.
+                Ok(context.fleet.try_out(backend).await)
+            })?),
+        };
+        report.tried(backend, result);
+    }
+    Ok(())
 }
 
 /// The columns of the terminal that reads the answer; a file or a pipe has none.

@@ -32,6 +32,7 @@ mod lifecycle;
 mod logs;
 mod ls;
 mod man;
+mod mend;
 mod output;
 mod runtime;
 mod screen;

@@ -2,7 +2,7 @@
 
 use super::exam::Exam;
 use super::outcome::Outcome;
-use super::{cpu, hypervisor, leftovers, network, places, programs, terminal, worker};
+use super::{cpu, hypervisor, leftovers, network, places, programs, terminal, trial, worker};
 use crate::vm::BackendKind;
 
 /// The check that holds the choice of backend against what can run.
@@ -142,5 +142,7 @@ pub fn title(name: &str) -> &str {
     CHECKS
         .iter()
         .find(|check| check.name == name)
-        .map_or(name, |check| check.title)
+        .map(|check| check.title)
+        .or_else(|| trial::title(name))
+        .unwrap_or(name)
 }

@@ -143,6 +143,13 @@ impl Finding {
         }
     }
 
+    /// The command that mends it: what `sh -c` is given. None where nothing is wrong, or where only a
+    /// person can do something.
+    pub fn mending(&self) -> Option<&str> {
+        let is_problem = matches!(self.status, Status::Warn | Status::Fail);
+        self.fix.as_ref()?.command().filter(|_| is_problem)
+    }
+
     /// How long it took, in whole µs.
     pub fn took_us(&self) -> u64 {
         u64::try_from(self.took.as_micros()).unwrap_or(u64::MAX)

@@ -116,8 +116,8 @@ fn denied(exam: &Exam) -> (String, Fix) {
     };
     match exam.entry(Path::new("/dev/kvm")) {
         Ok(entry) if entry.mode & 0o060 != 0o060 || entry.group == 0 => {
-            let [group, mode, join] = ["chgrp kvm /dev/kvm", "chmod 660 /dev/kvm", join]
-                .map(|command| exam.with_sudo(command));
+            let commands = [&lend_to_group(exam), "chmod 660 /dev/kvm", join];
+            let [group, mode, join] = commands.map(|command| exam.with_sudo(command));
             (
                 format!(
                     "it is closed to every group of users (mode {:04o})",
@@ -130,6 +130,19 @@ fn denied(exam: &Exam) -> (String, Fix) {
             "this user may not open it".to_owned(),
             then(exam.with_sudo(join)),
         ),
+    }
+}
+
+/// The command that gives the device to the group `kvm`, which is made where there is none, as on a
+/// host on which nothing that uses KVM was ever installed.
+pub(super) fn lend_to_group(exam: &Exam) -> String {
+    let lend = "chgrp kvm /dev/kvm";
+    let groups = exam.read("/etc/group");
+    let is_missing = groups.is_ok_and(|text| !text.lines().any(|line| line.starts_with("kvm:")));
+    if is_missing {
+        format!("groupadd -r kvm && {}", exam.with_sudo(lend))
+    } else {
+        lend.to_owned()
     }
 }
 

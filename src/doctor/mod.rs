@@ -12,6 +12,7 @@ mod finding;
 mod host;
 mod hypervisor;
 mod leftovers;
+mod mending;
 mod network;
 mod outcome;
 mod places;
@@ -21,14 +22,17 @@ mod report;
 mod run;
 mod terminal;
 mod text;
+mod trial;
 mod worker;
 
 pub use checks::title;
 pub use finding::{Finding, Fix, Marks, Status};
+pub use mending::{SHELL, mending_environment};
 pub use privacy::Privacy;
 pub use report::{Readiness, Report, Summary, Verdict};
 pub use run::{Examination, Profile, Progress, examine};
 pub use text::{to_bug_report, to_text};
+pub use trial::{Echo, Trial, boot_check};
 
 #[cfg(test)]
 mod tests;

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::checks::{self, title};
 use super::finding::{Finding, Status, waiver};
+use super::trial::Trial;
 use crate::vm::BackendKind;
 
 /// How the judged checks came out, counted.
@@ -60,6 +61,9 @@ pub struct Verdict {
     pub judged: bool,
     /// What stands in the way, a clause each; empty unless it is not ready.
     pub reasons: Vec<String>,
+    /// What the canary showed, if it was booted and passed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub boot: Option<Trial>,
 }
 
 impl Verdict {
@@ -96,6 +100,7 @@ impl Verdict {
             },
             judged,
             reasons,
+            boot: None,
         }
     }
 

@@ -107,7 +107,8 @@ pub(super) fn kvm_permissions(exam: &Exam) -> Outcome {
     if entry.mode == 0o660 && group == "kvm" {
         return pass("mode=0o660 and group=kvm");
     }
-    let [chmod, chgrp] = ["chmod 660 /dev/kvm", "chgrp kvm /dev/kvm"].map(|c| exam.with_sudo(c));
+    let lend = super::hypervisor::lend_to_group(exam);
+    let [chmod, chgrp] = ["chmod 660 /dev/kvm", &lend].map(|command| exam.with_sudo(command));
     hint(
         exam,
         format!(

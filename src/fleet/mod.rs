@@ -18,6 +18,7 @@ mod operate;
 mod reach;
 mod row;
 mod sweep;
+mod trial;
 
 pub use row::{VmDetails, VmRow, details, row};
 

@@ -104,7 +104,7 @@ fn note(buffer: &mut Buffer, area: Rect, text: &str, theme: &Theme) {
 }
 
 /// Something about the whole console, at its lower end.
-fn banner(buffer: &mut Buffer, area: Rect, text: &str, style: Style) {
+pub(super) fn banner(buffer: &mut Buffer, area: Rect, text: &str, style: Style) {
     let mut lines: Vec<Line<'_>> = wrapped(&format!(" {text}"), area.width, 0, style);
     lines.truncate(3);
     let height = u16::try_from(lines.len()).unwrap_or(1).min(area.height);

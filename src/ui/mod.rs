@@ -21,6 +21,7 @@ mod header;
 mod help;
 mod list;
 mod log;
+mod mend;
 mod messages;
 mod overview;
 mod panel;
@@ -67,6 +68,7 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme) {
             Modal::Doctor { choice } => {
                 doctor::render(frame, area, state, choice.as_deref(), theme);
             }
+            Modal::Mend(mend) => mend::render(frame, area, mend, theme),
             Modal::Form(form) => form::render(frame, area, form, theme),
             Modal::Confirm(question) => confirm::render(frame, area, question, theme),
             Modal::Filter { .. } => {}

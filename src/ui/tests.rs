@@ -10,7 +10,7 @@ use unicode_width::UnicodeWidthStr;
 use super::{Role, Theme, render};
 use crate::app::action::{Action, Context};
 use crate::app::fixture::{
-    boot, console_says, empty, examine, fleet, key, name, name_taken, press, send,
+    boot, console_says, empty, examine, fleet, key, mending_says, name, name_taken, press, send,
 };
 use crate::app::message::{Message, SessionEvent};
 use crate::app::state::State;
@@ -213,6 +213,34 @@ fn screens() -> Vec<Case> {
             let mut state = fleet(size);
             press(&mut state, "D");
             examine(&mut state);
+            state
+        }),
+        ("mend", |size| {
+            let mut state = fleet(size);
+            press(&mut state, "D");
+            examine(&mut state);
+            press(&mut state, "f");
+            state
+        }),
+        ("mend_running", |size| {
+            let mut state = fleet(size);
+            press(&mut state, "D");
+            examine(&mut state);
+            press(&mut state, "f y");
+            mending_says(&mut state, b"[sudo] password for ann: ");
+            state
+        }),
+        ("mend_failed", |size| {
+            let mut state = fleet(size);
+            press(&mut state, "D");
+            examine(&mut state);
+            press(&mut state, "f y");
+            mending_says(
+                &mut state,
+                b"\x1b[31mE:\x1b[0m Unable to locate package\r\n",
+            );
+            let how = Err("it failed with exit code 100".to_owned());
+            send(&mut state, 2.0, Message::Mended(1, how));
             state
         }),
         ("form", |size| {

@@ -4,6 +4,7 @@ mod doctor;
 mod host;
 mod log;
 mod operations;
+mod pane;
 mod sample;
 mod session;
 mod watch;
@@ -51,13 +52,17 @@ pub(super) struct World {
     check: Option<Held>,
     watcher: Option<Held>,
     host_watcher: Option<Held>,
+    trial: Option<Held>,
+    pane: pane::Pane,
 }
 
 impl World {
     /// Acts on `fleet`, the doctor with the backend that was asked for; results go to `outbox`.
     pub(in crate::app) fn new(fleet: Fleet, backend: Option<String>, outbox: Outbox) -> Self {
+        let console = session::Console::new(fleet.config.scrollback);
         Self {
-            console: session::Console::new(fleet.config.scrollback),
+            pane: pane::Pane::new(console.changed()),
+            console,
             fleet,
             backend,
             outbox,
@@ -66,6 +71,7 @@ impl World {
             check: None,
             watcher: None,
             host_watcher: None,
+            trial: None,
         }
     }
 
@@ -83,6 +89,11 @@ impl World {
     /// The console that is shown.
     pub(in crate::app) fn console(&mut self) -> &mut session::Console {
         &mut self.console
+    }
+
+    /// The terminal of a command that mends the host.
+    pub(in crate::app) fn pane(&self) -> &pane::Pane {
+        &self.pane
     }
 
     /// Does one thing, or begins it. Those that concern the terminal are the loop's.
@@ -104,13 +115,17 @@ impl World {
                 self.check = Some(Held::spawn(task));
             }
             Effect::Create(draft) => detach(operations::create(fleet, outbox, draft)),
-            Effect::Examine => {
+            Effect::Examine { boots } => {
                 // From the first result on it must not grow old.
                 let images = fleet.store.images_dir();
                 let task = || Held::spawn(host::watch(images, outbox.clone()));
                 self.host_watcher.get_or_insert_with(task);
-                doctor::examine(fleet, self.backend.clone(), outbox);
+                self.trial = doctor::examine(fleet, self.backend.clone(), boots, outbox);
             }
+            Effect::Mend(mending) => self.pane.run(&fleet.store, &outbox, &mending),
+            Effect::TypeMending(typed) => self.pane.type_in(&typed),
+            Effect::ResizeMending(size) => self.pane.resize(size),
+            Effect::EndMending => self.pane.end(),
             Effect::NoteFirstStart => doctor::note_first_start(&fleet),
             Effect::Session(open) => self.console.open(fleet, outbox, open),
             Effect::ResizeConsole(size) => self.console.resize(size),

@@ -1,6 +1,6 @@
 //! What each action does.
 
-use super::{console, examine, fleet, form, list, open_doctor};
+use super::{console, examine, fleet, form, list, mend, open_doctor};
 use crate::app::action::{Action, Context};
 use crate::app::effect::Effect;
 use crate::app::journal::Level;
@@ -65,6 +65,12 @@ pub(super) fn perform(state: &mut State, action: Action, key: Key, effects: &mut
         Action::PageUp => scroll_modal(state, -page_height),
         Action::PageDown => scroll_modal(state, page_height),
         Action::ExamineAgain => examine(state, effects),
+        Action::BootCanary => {
+            state.doctor.boots = true;
+            examine(state, effects);
+        }
+        Action::Mend => mend::ask(state),
+        Action::StopMending => mend::stop(state, effects),
         Action::NextField => form::change(state, effects, |form| form.go(true)),
         Action::PreviousField => form::change(state, effects, |form| form.go(false)),
         Action::NextChoice => form::change(state, effects, |form| form.choose(true)),
@@ -72,11 +78,11 @@ pub(super) fn perform(state: &mut State, action: Action, key: Key, effects: &mut
         Action::Submit => form::submit(state, effects),
         Action::Yes => confirmed(state, effects),
         Action::No | Action::Accept => drop(state.modals.pop()),
-        Action::Close => {
-            if let Some(Modal::Filter { before }) = state.modals.pop() {
-                state.filter = before;
-            }
-        }
+        Action::Close => match state.modals.pop() {
+            Some(Modal::Filter { before }) => state.filter = before,
+            Some(Modal::Mend(_)) => effects.push(Effect::EndMending),
+            _ => {}
+        },
     }
 }
 
@@ -197,6 +203,9 @@ fn ask(state: &mut State, operation: Operation) {
 }
 
 fn confirmed(state: &mut State, effects: &mut Vec<Effect>) {
+    if let Some(Modal::Mend(_)) = state.modals.last() {
+        return mend::run(state, effects);
+    }
     if let Some(Modal::Confirm(question)) = state.modals.pop() {
         let Question {
             name,

@@ -9,6 +9,7 @@ mod console;
 mod fleet;
 mod form;
 mod list;
+mod mend;
 mod mouse;
 mod wanted;
 
@@ -27,7 +28,7 @@ pub fn update(state: &mut State, now: Now, message: Message) -> Vec<Effect> {
     state.now = now;
     let mut effects = Vec::new();
     // What a typed key does on the screen is the guest's to say: until it does nothing changed.
-    let quiet = state.context() == Context::Console
+    let quiet = matches!(state.context(), Context::Console | Context::Mending)
         && matches!(message, Message::Key(_) | Message::Paste(_));
     if !quiet {
         state.stale = true;
@@ -51,6 +52,7 @@ pub fn update(state: &mut State, now: Now, message: Message) -> Vec<Effect> {
             state.doctor.again = state.doctor.is_running;
             examine(state, &mut effects);
         }
+        Message::Mended(id, result) => mend::ended(state, id, result, &mut effects),
         Message::Unexamined(failure) => {
             state.doctor.is_running = false;
             state.doctor.failure = Some(failure);
@@ -77,6 +79,7 @@ pub fn update(state: &mut State, now: Now, message: Message) -> Vec<Effect> {
         Message::Terminate => effects.push(Effect::Quit),
     }
     list::settle(state);
+    mend::fit(state, &mut effects);
     wanted::reconcile(state, &mut effects);
     effects
 }
@@ -88,6 +91,7 @@ fn on_key(state: &mut State, key: Key, effects: &mut Vec<Effect>) {
     }
     match context {
         Context::Console => console::typed(state, Typed::Key(key), effects),
+        Context::Mending => effects.push(Effect::TypeMending(Typed::Key(key))),
         Context::Dashboard => console::leave_again(state, key, effects),
         Context::Form => form::typed(state, key, effects),
         Context::Filter => on_filter_key(state, key),
@@ -112,6 +116,7 @@ fn on_filter_key(state: &mut State, key: Key) {
 fn on_paste(state: &mut State, text: &str, effects: &mut Vec<Effect>) {
     match state.context() {
         Context::Console => console::typed(state, Typed::Paste(text.to_owned()), effects),
+        Context::Mending => effects.push(Effect::TypeMending(Typed::Paste(text.to_owned()))),
         Context::Form => form::pasted(state, text, effects),
         Context::Filter => {
             for character in text.chars().filter(|c| !c.is_control()) {
@@ -163,7 +168,8 @@ pub(super) fn examine(state: &mut State, effects: &mut Vec<Effect>) {
         state.doctor.is_running = true;
         state.doctor.again = false;
         state.doctor.failure = None;
-        effects.push(Effect::Examine);
+        let boots = state.doctor.boots;
+        effects.push(Effect::Examine { boots });
     }
 }
 

@@ -110,6 +110,9 @@ pub fn probe() -> Verdict {
     Verdict::Absent
 }
 
+/// Where a store keeps the verdict.
+const KEPT: &str = "kvm-verdict.json";
+
 /// The verdict kept in the store for this boot of the host, kernel release, mode of `/dev/kvm` and
 /// user; probes when there is none. That it cannot be kept is no error.
 #[cfg(target_os = "linux")]
@@ -117,7 +120,13 @@ pub fn verdict(store: &Store) -> Verdict {
     if let Some(verdict) = trace::look() {
         return verdict;
     }
-    cache::load_or(&store.root().join("kvm-verdict.json"), probe)
+    cache::load_or(&store.root().join(KEPT), probe)
+}
+
+/// Lets another store know what is known in this one, so that nothing is probed twice. That it
+/// cannot is no error: then it is.
+pub fn share_verdict(from: &Store, with: &Store) {
+    let _ = std::fs::copy(from.root().join(KEPT), with.root().join(KEPT));
 }
 
 /// KVM belongs to Linux.

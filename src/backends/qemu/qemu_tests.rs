@@ -20,7 +20,7 @@ fn canary_in(root: &Path) -> Launch {
     launch.spec.mem_size_mib = 64;
     launch.initrd = None;
     launch.kernel = root.join("canary");
-    std::fs::write(&launch.kernel, canary::elf("hello\r\n")).unwrap();
+    canary::write(launch.spec.arch, &launch.kernel).unwrap();
     std::fs::create_dir_all(&launch.paths.dir).unwrap();
     std::fs::create_dir_all(&launch.run_dir).unwrap();
     launch
@@ -95,7 +95,7 @@ async fn a_guest_boots_talks_halts_goes_on_and_powers_off() {
         "nothing runs before `start`"
     );
     machine.start().await.unwrap();
-    expect(&mut launched.serial, "hello\r\n").await;
+    expect(&mut launched.serial, "smolvm-tui canary\r\n").await;
     launched.serial.write_all(b"a").await.unwrap();
     expect(&mut launched.serial, "a").await;
     machine.pause().await.unwrap();
@@ -111,7 +111,10 @@ async fn a_guest_boots_talks_halts_goes_on_and_powers_off() {
         timeout(LONG, launched.exit).await.unwrap(),
         ProcessExit::Code(0)
     );
-    assert_eq!(std::fs::read(&launch.paths.gap_log).unwrap(), b"hello\r\na");
+    assert_eq!(
+        std::fs::read(&launch.paths.gap_log).unwrap(),
+        b"smolvm-tui canary\r\na"
+    );
     assert!(matches!(
         machine.pause().await,
         Err(BackendError::Disconnected { .. })
@@ -124,7 +127,7 @@ async fn a_reset_ends_the_vm_and_says_so() {
     let dir = tempfile::tempdir().unwrap();
     let mut launched = run(&canary_in(dir.path())).await.unwrap();
     launched.machine.start().await.unwrap();
-    expect(&mut launched.serial, "hello\r\n").await;
+    expect(&mut launched.serial, "smolvm-tui canary\r\n").await;
     launched.serial.write_all(&[canary::RESET]).await.unwrap();
     assert_eq!(ending(&mut launched).await, Some(ExitReason::GuestReset));
     assert_eq!(
@@ -162,7 +165,7 @@ async fn a_vmm_whose_shim_let_go_is_adopted_with_console_control_and_exit() {
     let launch = canary_in(dir.path());
     let mut first = run(&launch).await.unwrap();
     first.machine.start().await.unwrap();
-    expect(&mut first.serial, "hello\r\n").await;
+    expect(&mut first.serial, "smolvm-tui canary\r\n").await;
     let Launched {
         machine,
         process,

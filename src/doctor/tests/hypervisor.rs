@@ -107,6 +107,13 @@ fn what_is_run_for_kvm_fits_what_is_in_the_way() {
         .with(|host| host.entry_mut("/dev/kvm").mode = 0o600);
     let open = "sudo chgrp kvm /dev/kvm && sudo chmod 660 /dev/kvm && sudo usermod -aG kvm $USER";
     assert_eq!(command(&closed).as_deref(), Some(open));
+    let groupless = closed
+        .clone()
+        .with(|host| host.write("/etc/group", "root:x:0:\n"));
+    let made = format!("sudo groupadd -r kvm && {open}");
+    assert_eq!(command(&groupless), Some(made));
+    let grouped = groupless.with(|host| host.write("/etc/group", "root:x:0:\nkvm:x:106:\n"));
+    assert_eq!(command(&grouped).as_deref(), Some(open));
     let root = closed.with(|host| host.user = 0);
     assert!(!command(&root).unwrap().contains("sudo"));
     let absent = host.with(|host| host.kvm = Verdict::Absent);

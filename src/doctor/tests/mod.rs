@@ -24,6 +24,7 @@ mod programs;
 mod run;
 mod terminal;
 mod text;
+mod trial;
 mod worker;
 
 use fake::FakeHost;

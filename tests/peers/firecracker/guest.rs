@@ -92,7 +92,49 @@ fn print(vmm: &Vmm, text: &str) {
     }
 }
 
+/// The canary, which the doctor boots: what it says first is the end of its file.
+fn canary(vmm: &Vmm) -> Option<&'static str> {
+    const LINE: &str = "smolvm-tui canary\r\n";
+    let kernel = vmm.state().boot_source["kernel_image_path"].clone();
+    let kernel = std::fs::read(kernel.as_str()?).ok()?;
+    kernel
+        .strip_suffix(b"\0")?
+        .ends_with(LINE.as_bytes())
+        .then_some(LINE)
+}
+
+/// Echoes, and ends at the byte that asks the canary to reset.
+fn sing(vmm: &Vmm, line: &str) {
+    const RESET: u8 = 0x12;
+    print(vmm, line);
+    loop {
+        for byte in read(vmm) {
+            if byte == RESET {
+                vmm.exit(0);
+            }
+            print(vmm, &char::from(byte).to_string());
+        }
+    }
+}
+
+/// What came over the serial line, at most what the device takes at a time.
+fn read(vmm: &Vmm) -> Vec<u8> {
+    loop {
+        let mut ready = [PollFd::new(stdin(), PollFlags::POLLIN)];
+        let _ = poll(&mut ready, PollTimeout::NONE);
+        vmm.wait_while_paused();
+        let mut buffer = [0; 64];
+        if let Ok(length @ 1..) = nix::unistd::read(stdin(), &mut buffer) {
+            count(&vmm.counters.uart_read, length);
+            return buffer[..length].to_vec();
+        }
+    }
+}
+
 fn run(vmm: &Arc<Vmm>) {
+    if let Some(line) = canary(vmm) {
+        sing(vmm, line);
+    }
     let (args, drives) = {
         let state = vmm.state();
         let args = state.boot_source["boot_args"]
@@ -121,16 +163,7 @@ fn run(vmm: &Arc<Vmm>) {
     start_agent(vmm);
     let mut line = String::new();
     loop {
-        let mut ready = [PollFd::new(stdin(), PollFlags::POLLIN)];
-        let _ = poll(&mut ready, PollTimeout::NONE);
-        vmm.wait_while_paused();
-        // The device takes 64 bytes at a time.
-        let mut buffer = [0; 64];
-        let Ok(length @ 1..) = nix::unistd::read(stdin(), &mut buffer) else {
-            continue;
-        };
-        count(&vmm.counters.uart_read, length);
-        for &byte in &buffer[..length] {
+        for byte in read(vmm) {
             match byte {
                 b'\r' | b'\n' => {
                     print(vmm, "\r\n");

@@ -83,7 +83,7 @@ fn the_doctors_findings_come_as_they_finish_and_keep_their_places() {
     let again = press(&mut state, "r r");
     let runs = again
         .iter()
-        .filter(|e| matches!(e, Effect::Examine))
+        .filter(|e| matches!(e, Effect::Examine { .. }))
         .count();
     assert_eq!(runs, 1);
 }
