@@ -30,6 +30,13 @@ impl Backend for AnyBackend {
         }
     }
 
+    async fn provide(&self, launch: Launch) -> Result<Launch, BackendError> {
+        match launch.spec.backend {
+            BackendKind::Firecracker => Firecracker.provide(launch).await,
+            BackendKind::Qemu => Qemu.provide(launch).await,
+        }
+    }
+
     async fn launch(
         &self,
         launch: &Launch,

@@ -145,7 +145,14 @@ pub trait Backend {
     /// The command line that [`Self::launch`] would run, program first.
     fn command_line(&self, launch: &Launch) -> Result<Vec<std::ffi::OsString>, BackendError>;
 
-    /// Spawns the VMM and brings it to the point where the vCPUs are about to run.
+    /// Makes what the launch needs on disk, and names it. That takes as long as files are large, and
+    /// no deadline of a launch counts it.
+    fn provide(&self, launch: Launch) -> impl Future<Output = Result<Launch, BackendError>> {
+        std::future::ready(Ok(launch))
+    }
+
+    /// Spawns the VMM and brings it to the point where the vCPUs are about to run. `launch` is what
+    /// [`Self::provide`] made of it.
     ///
     /// `stamp` is called as `Spawned` and `VmmReady` come. The race between readiness and the
     /// child's death is decided here: a VMM that dies early fails at once with its last words.

@@ -83,6 +83,27 @@ async fn a_fault_is_told_in_firecrackers_words_with_the_call_and_without_control
 }
 
 #[tokio::test]
+async fn what_the_server_says_by_itself_is_told_although_it_is_no_json_of_the_api() {
+    let full = "{ \"error\": \"Too many open connections\" }";
+    // There is no space behind this status, and a line break within this string.
+    let crowded = format!("HTTP/1.1 503\r\nConnection: close\r\nContent-Length: 40\r\n\r\n{full}");
+    let garbled =
+        "{ \"error\": \"Invalid header.\nAll previous unanswered requests will be dropped.\" }";
+    let bad = format!(
+        "HTTP/1.1 400 \r\nContent-Length: {}\r\n\r\n{garbled}",
+        garbled.len()
+    );
+    for (reply, words) in [
+        (crowded, "status 503 { \"error\": \"Too many open"),
+        (bad, "status 400 { \"error\": \"Invalid header. All"),
+    ] {
+        let error = answer(put(), reply.as_bytes(), 7).await.0.unwrap_err();
+        assert!(matches!(error, BackendError::Refused { .. }), "{error}");
+        assert!(error.to_string().contains(words), "{error}");
+    }
+}
+
+#[tokio::test]
 async fn a_reply_that_is_cut_off_anywhere_is_a_closed_connection() {
     let whole = b"HTTP/1.1 200 \r\nContent-Length: 2\r\n\r\n{}";
     for length in 0..whole.len() {

@@ -23,8 +23,9 @@ pub(super) fn boot_args(launch: &Launch) -> String {
     args.push("panic=1".to_owned());
     if spec.arch == Arch::X86_64 {
         // Half a second of probing for what is not there. The keyboard itself stays: Ctrl-Alt-Del,
-        // the only button that Firecracker has, comes by it.
-        let probes = ["noaux", "nomux", "nopnp", "dumbkbd"];
+        // the only button that Firecracker has, comes by it. Not `nopnp`: from 1.8 on the machine has
+        // ACPI and no legacy interrupts, so the kernel must learn from there which is the keyboard's.
+        let probes = ["noaux", "nomux", "dumbkbd"];
         args.extend(probes.map(|probe| format!("i8042.{probe}")));
     }
     args.extend(for_the_guest(

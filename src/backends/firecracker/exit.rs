@@ -24,7 +24,8 @@ pub(super) fn words(code: i32) -> Option<&'static str> {
 }
 
 /// What the end says of the guest. On x86 Firecracker ends in good order only when the guest resets
-/// the machine; on arm64 power off and reset look the same from here.
+/// the machine, in some versions also by a triple fault, which others call an error; on arm64 power
+/// off and reset look the same from here.
 pub(super) fn reason(exit: ProcessExit, arch: Arch) -> Option<ExitReason> {
     match (exit, arch) {
         (ProcessExit::Code(0), Arch::X86_64) => Some(ExitReason::GuestReset),

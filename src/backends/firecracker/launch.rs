@@ -60,8 +60,6 @@ pub(super) async fn launch(
     launch: &Launch,
     stamp: &mut dyn FnMut(BootPhase),
 ) -> Result<Launched<FirecrackerMachine>, BackendError> {
-    check_files(launch)?;
-    let launch = &provide(launch.clone()).await?;
     let places = Places::of(&launch.run_dir);
     for stale in [&places.api, &places.vsock] {
         clear(stale).map_err(io_error("remove", stale.clone()))?;
@@ -154,9 +152,9 @@ pub(super) async fn launch(
     })
 }
 
-/// Makes what the launch needs on disk, and names it. That takes as long as files are large, while
-/// the shim has clients to answer.
-async fn provide(mut launch: Launch) -> Result<Launch, BackendError> {
+/// Makes what the launch needs on disk, and names it, while the shim has clients to answer.
+pub(super) async fn provide(mut launch: Launch) -> Result<Launch, BackendError> {
+    check_files(&launch)?;
     let dir = launch.paths.dir.clone();
     let made = tokio::task::spawn_blocking(move || {
         launch.kernel = kernel::provide(&launch.kernel, &launch.paths.dir)?;

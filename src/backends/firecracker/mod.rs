@@ -41,6 +41,10 @@ impl Backend for Firecracker {
         Ok(launch::argv(launch))
     }
 
+    async fn provide(&self, launch: Launch) -> Result<Launch, BackendError> {
+        launch::provide(launch).await
+    }
+
     async fn launch(
         &self,
         launch: &Launch,

@@ -39,7 +39,7 @@ fn told(launch: &Launch, version: Version) -> String {
 fn a_guest_with_everything_is_set_up_in_order() {
     let expected = r#"PUT /metrics {"metrics_path":"/d/run/0badcafe/metrics"}
 PUT /machine-config {"vcpu_count":2,"mem_size_mib":512}
-PUT /boot-source {"kernel_image_path":"/images/tiny/vmlinux","boot_args":"console=ttyS0 reboot=k panic=1 i8042.noaux i8042.nomux i8042.nopnp i8042.dumbkbd smolvm.root=/dev/vda smolvm.name=web smolvm.ip=172.16.0.2/30 smolvm.gw=172.16.0.1 smolvm.dns=1.1.1.1,9.9.9.9","initrd_path":"/images/tiny/initramfs.cpio"}
+PUT /boot-source {"kernel_image_path":"/images/tiny/vmlinux","boot_args":"console=ttyS0 reboot=k panic=1 i8042.noaux i8042.nomux i8042.dumbkbd smolvm.root=/dev/vda smolvm.name=web smolvm.ip=172.16.0.2/30 smolvm.gw=172.16.0.1 smolvm.dns=1.1.1.1,9.9.9.9","initrd_path":"/images/tiny/initramfs.cpio"}
 PUT /drives/rootfs {"drive_id":"rootfs","path_on_host":"/d/vms/web/disk.raw","is_root_device":false,"is_read_only":false}
 PUT /network-interfaces/eth0 {"iface_id":"eth0","host_dev_name":"smol0badcafe","guest_mac":"06:00:ac:10:00:02"}
 PUT /vsock {"guest_cid":3,"uds_path":"/d/run/0badcafe/v.sock"}

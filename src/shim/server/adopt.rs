@@ -119,8 +119,7 @@ impl<H: Host> Owner<H> {
 
     /// Goes on where the shim before us left off.
     fn resume_boot(&mut self) {
-        let has_disk = self.state.argv.iter().any(|word| word == "-blockdev");
-        let prompt = prompt(has_agent(&self.state), has_disk);
+        let prompt = prompt(has_agent(&self.state), has_disk(&self.state));
         let pattern = self.subject.spec.ready_pattern.as_deref().or(prompt);
         let pattern = pattern.filter(|_| !self.state.ready);
         self.boot.detector = Detector::adopted(pattern.and_then(|text| by_line(text).ok()));
@@ -158,4 +157,13 @@ impl<H: Host> Owner<H> {
 fn has_agent(state: &VmState) -> bool {
     state.argv.iter().any(|word| word.contains(PORT_NAME))
         || state.api_calls.iter().any(|call| call.path == "/vsock")
+}
+
+/// Whether the VM has a disk, likewise.
+fn has_disk(state: &VmState) -> bool {
+    state.argv.iter().any(|word| word == "-blockdev")
+        || state
+            .api_calls
+            .iter()
+            .any(|call| call.path.starts_with("/drives/"))
 }

@@ -195,6 +195,8 @@ impl<H: Host> Owner<H> {
                     // Room for all phases that a launch has: nothing is lost.
                     let _ = note.try_send(Note::Stamp(phase, Instant::now()));
                 };
+                // A disk that is copied may take minutes; who has not that long, kills.
+                let launch = backend.provide(launch).await?;
                 match timeout(LAUNCH_DEADLINE, backend.launch(&launch, &mut stamp)).await {
                     Ok(launched) => Ok(Step::Launched(Box::new(launched?))),
                     Err(_) => Err(overdue("the launch of the VMM", LAUNCH_DEADLINE)),

@@ -69,7 +69,10 @@ pub fn main(arguments: &[OsString]) -> ExitCode {
             .build()
             .map_err(|error| failed("start an event loop", &error))?;
         let host = Rc::new(this_host::ThisHost::new());
-        LocalSet::new().block_on(&runtime, serve(host, &order, || told.ready()))
+        let served = LocalSet::new().block_on(&runtime, serve(host, &order, || told.ready()));
+        // A copy that a killed start had begun ends with us: nobody is to meet it half done.
+        runtime.shutdown_background();
+        served
     });
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

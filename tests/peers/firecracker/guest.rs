@@ -11,7 +11,7 @@
 //! | `fault` | ends as when the vCPU met what KVM cannot do |
 //! | `exit N` | ends with that code |
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, IsTerminal, Read, Write};
 use std::os::fd::BorrowedFd;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use serde_json::Value;
 
 use crate::counters::count;
-use crate::script::Guest;
+use crate::script::{Guest, Version};
 use crate::vmm::Vmm;
 
 /// The port that the agent calls.
@@ -50,6 +50,15 @@ pub(crate) fn take_serial_line() {
     }
 }
 
+/// Whether the serial line has an input: anything but a terminal or a FIFO is left alone.
+fn is_listened_to() -> bool {
+    use nix::sys::stat::{SFlag, fstat};
+    let is_fifo = |stat: nix::sys::stat::FileStat| {
+        SFlag::from_bits_truncate(stat.st_mode & SFlag::S_IFMT.bits()) == SFlag::S_IFIFO
+    };
+    std::io::stdin().is_terminal() || fstat(stdin()).is_ok_and(is_fifo)
+}
+
 /// Starts the vCPUs.
 pub(crate) fn start(vmm: &Arc<Vmm>) {
     let cpus = vmm.state().machine["vcpu_count"].as_u64().unwrap_or(1);
@@ -63,6 +72,15 @@ pub(crate) fn start(vmm: &Arc<Vmm>) {
             }
         });
     }
+}
+
+/// Whether the kernel has the keyboard by which Ctrl-Alt-Del comes. From 1.8 on there is ACPI,
+/// and a kernel that is told not to ask it does not learn the keyboard's interrupt.
+pub(crate) fn has_keyboard(vmm: &Vmm) -> bool {
+    let state = vmm.state();
+    let args = state.boot_source["boot_args"].as_str().unwrap_or_default();
+    let has_acpi = vmm.script.version >= Version(1, 8, 0);
+    !(has_acpi && args.contains("i8042.nopnp"))
 }
 
 /// Starts the agent, which says *ready* once the shell reads.
@@ -161,6 +179,11 @@ fn run(vmm: &Arc<Vmm>) {
     print(vmm, "[    0.100000] Run /init as init process\r\n");
     print(vmm, "/ # ");
     start_agent(vmm);
+    if !is_listened_to() {
+        loop {
+            std::thread::park();
+        }
+    }
     let mut line = String::new();
     loop {
         for byte in read(vmm) {

@@ -12,11 +12,19 @@ use crate::vmm::Vmm;
 const MOST_CONNECTIONS: usize = 10;
 const LONGEST_BODY: usize = 51_200;
 
+/// It reads as much at a time, and no line of a head may be longer.
+const BUFFER: usize = 1024;
+
+/// Said to one connection too many; there is no space behind the status.
+const FULL: &[u8] = b"HTTP/1.1 503\r\nServer: Firecracker API\r\nConnection: close\r\nContent-Length: 40\r\n\r\n{ \"error\": \"Too many open connections\" }";
+
 /// A reply: no body, JSON, or a fault.
 pub(crate) enum Reply {
     Done,
     Json(serde_json::Value),
     Fault(String),
+    /// What the server says by itself, which is no valid JSON.
+    Garbled(String),
 }
 
 pub(crate) fn serve(listener: &UnixListener, vmm: &Arc<Vmm>) {
@@ -25,7 +33,7 @@ pub(crate) fn serve(listener: &UnixListener, vmm: &Arc<Vmm>) {
     for stream in listener.incoming().flatten() {
         if open.fetch_add(1, Ordering::SeqCst) >= MOST_CONNECTIONS {
             open.fetch_sub(1, Ordering::SeqCst);
-            let _ = (&stream).write_all(b"HTTP/1.1 503 \r\nServer: Firecracker API\r\nConnection: close\r\n\r\nToo many open connections.");
+            let _ = (&stream).write_all(FULL);
             continue;
         }
         let (vmm, open, turn) = (Arc::clone(vmm), Arc::clone(&open), Arc::clone(&turn));
@@ -40,13 +48,20 @@ pub(crate) fn serve(listener: &UnixListener, vmm: &Arc<Vmm>) {
 fn talk(mut stream: UnixStream, vmm: &Arc<Vmm>, turn: &Mutex<()>) {
     let mut bytes = Vec::new();
     loop {
-        let Some((request, length)) = parse(&bytes) else {
-            let mut buffer = [0; 4096];
-            match stream.read(&mut buffer) {
-                Ok(length @ 1..) => bytes.extend_from_slice(&buffer[..length]),
-                _ => return,
+        let (request, length) = match parse(&bytes) {
+            Ok(Some(parsed)) => parsed,
+            Ok(None) => {
+                let mut buffer = [0; BUFFER];
+                match stream.read(&mut buffer) {
+                    Ok(length @ 1..) => bytes.extend_from_slice(&buffer[..length]),
+                    _ => return,
+                }
+                continue;
             }
-            continue;
+            Err(what) => {
+                let _ = stream.write_all(&render(&Reply::Garbled(what)));
+                return;
+            }
         };
         bytes.drain(..length);
         let turn = turn.lock().expect("no handler panics");
@@ -59,9 +74,8 @@ fn talk(mut stream: UnixStream, vmm: &Arc<Vmm>, turn: &Mutex<()>) {
         }
         let reply = match vmm.script.fault(&step) {
             Some(words) => Reply::Fault(words.to_owned()),
-            None if request.too_long => Reply::Fault(format!(
-                "Request payload with size {} is larger than the limit of {LONGEST_BODY} allowed by server.\nAll previous unanswered requests will be dropped.",
-                request.body.len()
+            None if request.too_long => Reply::Garbled(format!(
+                "Request payload is larger than the limit of {LONGEST_BODY} allowed by server."
             )),
             None => requests::handle(vmm, &request.method, &request.path, &request.body),
         };
@@ -88,27 +102,43 @@ struct Request {
     too_long: bool,
 }
 
-/// A whole request and its length.
-fn parse(bytes: &[u8]) -> Option<(Request, usize)> {
+/// A whole request and its length, `None` while it is not whole, or what is wrong with it. Only what
+/// has a `Content-Length` has a body.
+fn parse(bytes: &[u8]) -> Result<Option<(Request, usize)>, String> {
+    let whole = bytes.windows(4).position(|end| end == b"\r\n\r\n");
+    let mut lines = bytes[..whole.unwrap_or(bytes.len())].split(|&byte| byte == b'\n');
+    if lines.any(|line| line.len() >= BUFFER) {
+        return Err("Header line exceeded the length limit.".to_owned());
+    }
     let mut fields = [httparse::EMPTY_HEADER; 32];
     let mut request = httparse::Request::new(&mut fields);
-    let httparse::Status::Complete(head) = request.parse(bytes).ok()? else {
-        return None;
+    let head = match request.parse(bytes) {
+        Ok(httparse::Status::Complete(head)) => head,
+        Ok(httparse::Status::Partial) => return Ok(None),
+        Err(error) => return Err(format!("Invalid request: {error}.")),
     };
     let length = request
         .headers
         .iter()
         .find(|field| field.name.eq_ignore_ascii_case("Content-Length"))
-        .and_then(|field| std::str::from_utf8(field.value).ok()?.parse::<usize>().ok())
-        .unwrap_or(0);
-    let body = bytes.get(head..head + length)?.to_vec();
-    let request = Request {
-        method: request.method?.to_owned(),
-        path: request.path?.to_owned(),
-        too_long: length > LONGEST_BODY,
-        body,
+        .map_or(Ok(0), |field| {
+            let number = std::str::from_utf8(field.value).ok();
+            number
+                .and_then(|number| number.trim().parse::<usize>().ok())
+                .ok_or_else(|| "Invalid value. Key:Content-Length".to_owned())
+        })?;
+    let too_long = length > LONGEST_BODY;
+    let length = if too_long { 0 } else { length };
+    let Some(body) = bytes.get(head..head + length) else {
+        return Ok(None);
     };
-    Some((request, head + length))
+    let request = Request {
+        method: request.method.unwrap_or_default().to_owned(),
+        path: request.path.unwrap_or_default().to_owned(),
+        too_long,
+        body: body.to_vec(),
+    };
+    Ok(Some((request, head + length)))
 }
 
 fn render(reply: &Reply) -> Vec<u8> {
@@ -119,6 +149,12 @@ fn render(reply: &Reply) -> Vec<u8> {
         Reply::Fault(words) => (
             400,
             serde_json::json!({ "fault_message": words }).to_string(),
+        ),
+        Reply::Garbled(words) => (
+            400,
+            format!(
+                "{{ \"error\": \"{words}\nAll previous unanswered requests will be dropped.\" }}"
+            ),
         ),
     };
     let length = body.len();

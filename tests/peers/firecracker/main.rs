@@ -90,10 +90,12 @@ fn spawn(name: &str, work: impl FnOnce() + Send + 'static) {
     thread.spawn(work).expect("a thread");
 }
 
-/// Opens a file that it is told to write to, as Firecracker does: a FIFO too, if somebody reads it.
+/// Opens a file that it is told to write to, as Firecracker does: from its beginning, and a FIFO too,
+/// whoever reads it. It makes none that is not there, as older ones do not.
 fn open(path: &str) -> std::io::Result<File> {
     OpenOptions::new()
-        .append(true)
+        .read(true)
+        .write(true)
         .custom_flags(nix::libc::O_NONBLOCK)
         .open(path)
 }

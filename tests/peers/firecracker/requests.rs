@@ -15,6 +15,11 @@ use crate::vmm::{Phase, State, Vmm};
 const BEFORE: &str = "The requested operation is not supported before starting the microVM.";
 const AFTER: &str = "The requested operation is not supported after starting the microVM.";
 
+const TOO_MUCH_BALLOON: &str = "Balloon error: Amount of pages requested is too large.";
+
+/// `CMDLINE_MAX_SIZE` on x86, the final zero included.
+const LONGEST_BOOT_ARGS: usize = 2048;
+
 type Body = Map<String, Value>;
 
 /// A request as the script names it.
@@ -92,6 +97,9 @@ fn change(vmm: &Arc<Vmm>, method: &str, path: &str, body: &[u8]) -> Result<(), S
             Err(unknown(method, path))
         }
     };
+    if body.is_empty() && matches!(method, "PUT" | "PATCH") {
+        return Err(format!("Empty {method} request."));
+    }
     if method == "PATCH" {
         return match path {
             "/vm" => pause(vmm, &read(bodies::STATE)?),
@@ -151,12 +159,27 @@ fn set(vmm: &Vmm, state: &mut State, path: &str, body: Body) -> Result<(), Strin
             if !(1..=32).contains(&number("vcpu_count").unwrap_or(0)) {
                 return Err("The vCPU number is invalid! The vCPU number can only be 1 or an even number when SMT is enabled.".to_owned());
             }
+            if state.balloon["amount_mib"].as_u64() > number("mem_size_mib") {
+                return Err(TOO_MUCH_BALLOON.to_owned());
+            }
             if number("mem_size_mib") == Some(0) {
                 return Err("The memory size (MiB) is either 0, or not a multiple of the configured page size.".to_owned());
             }
             state.machine = Value::Object(body);
         }
         "/boot-source" => {
+            let args = text("boot_args").unwrap_or_default();
+            let invalid = |why| {
+                Err(format!(
+                    "Boot source error: The kernel command line is invalid: {why}"
+                ))
+            };
+            if args.len() >= LONGEST_BOOT_ARGS {
+                return invalid("Inserting string would make command line too long.");
+            }
+            if args.bytes().any(|byte| !(b' '..=b'~').contains(&byte)) {
+                return invalid("String contains a non-printable ASCII character.");
+            }
             let kernel = text("kernel_image_path").unwrap_or_default();
             let opened = File::open(kernel);
             opened.map_err(|error| {
@@ -181,17 +204,27 @@ fn set(vmm: &Vmm, state: &mut State, path: &str, body: Body) -> Result<(), Strin
             state.vsock_listener = Some(bound);
         }
         "/entropy" => state.entropy = Value::Object(body),
-        "/balloon" => state.balloon = Value::Object(body),
+        "/balloon" => {
+            if number("amount_mib") > state.machine["mem_size_mib"].as_u64() {
+                return Err(TOO_MUCH_BALLOON.to_owned());
+            }
+            state.balloon = Value::Object(body);
+        }
         _ if path.starts_with("/drives/") => {
             let host = text("path_on_host").unwrap_or_default();
             let opened = File::options().read(true).write(true).open(&host);
             opened.map_err(|error| {
                 format!("Unable to create the block device: Virtio backend error: Error manipulating the backing file: {error} {host}")
             })?;
-            let root = |drive: &Value| drive["is_root_device"] == true;
+            let root = |drive: &Value| {
+                drive["is_root_device"] == true && drive["drive_id"] != body["drive_id"]
+            };
             if body["is_root_device"] == true && state.drives.iter().any(root) {
                 return Err("A root block device already exists!".to_owned());
             }
+            state
+                .drives
+                .retain(|drive| drive["drive_id"] != body["drive_id"]);
             state.drives.push(Value::Object(body));
         }
         _ if path.starts_with("/network-interfaces/") => state.networks.push(Value::Object(body)),
@@ -236,7 +269,8 @@ fn act(vmm: &Arc<Vmm>, body: &Body) -> Result<(), String> {
         }
         _ if phase == Phase::NotStarted => Err(BEFORE.to_owned()),
         Some("SendCtrlAltDel") => {
-            if vmm.script.guest == Guest::Ordinary && phase == Phase::Running {
+            let hears = guest::has_keyboard(vmm) && vmm.script.guest == Guest::Ordinary;
+            if hears && phase == Phase::Running {
                 let vmm = Arc::clone(vmm);
                 // The guest takes a moment; the answer comes at once.
                 crate::spawn("guest_end", move || guest::restart(&vmm));

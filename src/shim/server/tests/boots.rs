@@ -65,6 +65,17 @@ async fn a_boot_is_stamped_told_and_kept_and_ends_on_request() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_disk_may_take_minutes_to_copy_and_counts_for_no_deadline() {
+    locally(async {
+        let bench = Bench::new();
+        bench.world.launching.set(Some(Launching::CopiesLong));
+        let (mut client, _shim) = bench.running().await;
+        assert_eq!(status(&mut client).await.phase, Phase::Running);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_vmm_that_dies_early_fails_the_start_with_its_words() {
     locally(async {
         for launching in [Launching::DiesEarly, Launching::RefusesToStart] {

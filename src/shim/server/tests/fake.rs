@@ -25,6 +25,7 @@ use crate::vm::{
 /// How the fake behaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Launching {
+    CopiesLong,
     Hangs,
     DiesEarly,
     RefusesToStart,
@@ -210,6 +211,13 @@ impl Backend for FakeBackend {
 
     fn command_line(&self, _: &Launch) -> Result<Vec<OsString>, BackendError> {
         Ok(vec!["fake".into()])
+    }
+
+    async fn provide(&self, launch: Launch) -> Result<Launch, BackendError> {
+        if self.0.launching.get() == Some(Launching::CopiesLong) {
+            tokio::time::sleep(std::time::Duration::from_mins(10)).await;
+        }
+        Ok(launch)
     }
 
     async fn launch(
