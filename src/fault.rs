@@ -7,6 +7,8 @@
 use std::error::Error;
 use std::fmt;
 
+pub mod set_up;
+
 use serde::{Deserialize, Serialize};
 
 /// The stable word for a kind of failure, as `error.code` in every `--json` answer.

@@ -13,7 +13,9 @@ use super::command;
 use crate::backends::kvm::{self, Verdict};
 use crate::backends::resolve::{self, Runnable};
 use crate::backends::{BackendError, accel, qemu};
+use crate::fault::set_up;
 use crate::guest::ImageStore;
+use crate::network::{self, Leftover, Privilege};
 use crate::sampler::{self, HostMemory};
 use crate::vm::{Store, Vm};
 
@@ -84,6 +86,14 @@ pub(super) trait Host: Send + Sync + 'static {
     fn terminal(&self) -> Option<(u16, u16)>;
     /// How many files this process may have open (`RLIMIT_NOFILE`, the soft limit).
     fn open_files(&self) -> Option<u64>;
+    /// How commands that change the network are run from here.
+    fn privilege(&self) -> Privilege;
+    /// Whether a VM could be given a TAP device, and how, or why not.
+    fn tap_permission(&self) -> Result<Privilege, String>;
+    /// What VMs that ended unseen have left in the network, or why that is not known.
+    fn network_leftovers(&self, store: &Store) -> Result<Vec<Leftover>, String>;
+    /// The script that sets this host up for Firecracker, where the program finds it.
+    fn set_up_script(&self) -> Option<PathBuf>;
     /// The VMs of a store, or why it is not known which there are, as a clause.
     fn vms(&self, store: &Store) -> Result<Vec<KnownVm>, String>;
     /// Whether we may make files in a directory.
@@ -167,6 +177,10 @@ impl Host for ThisHost {
                 Err(why())
             };
         }
+        // What is run with privileges is looked for where the system keeps it, as a VM's start does.
+        if ["ip", "nft", "sysctl", "sudo"].contains(&name) {
+            return network::program(name).ok_or_else(|| format!("`{name}` is not installed"));
+        }
         resolve::find_program(name).ok_or_else(|| format!("`{name}` is not in PATH"))
     }
 
@@ -224,6 +238,22 @@ impl Host for ThisHost {
     fn open_files(&self) -> Option<u64> {
         let (soft, _) = getrlimit(Resource::RLIMIT_NOFILE).ok()?;
         Some(soft)
+    }
+
+    fn privilege(&self) -> Privilege {
+        network::privilege()
+    }
+
+    fn tap_permission(&self) -> Result<Privilege, String> {
+        network::permitted()
+    }
+
+    fn network_leftovers(&self, store: &Store) -> Result<Vec<Leftover>, String> {
+        network::leftovers(store).map_err(|error| error.to_string())
+    }
+
+    fn set_up_script(&self) -> Option<PathBuf> {
+        set_up::script()
     }
 
     fn vms(&self, store: &Store) -> Result<Vec<KnownVm>, String> {

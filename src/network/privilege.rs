@@ -37,7 +37,7 @@ pub enum Privilege {
 }
 
 /// How this process would run them. Whether sudo lets it, only sudo knows.
-pub(super) fn privilege() -> Privilege {
+pub fn privilege() -> Privilege {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     if may_itself(&status, nix::unistd::geteuid().is_root()) {
         Privilege::Own
@@ -85,6 +85,9 @@ pub fn permitted() -> Result<Privilege, String> {
     }
     if privilege() == Privilege::Own {
         return Ok(Privilege::Own);
+    }
+    if nix::unistd::geteuid().is_root() {
+        return Err("root has no CAP_NET_ADMIN here, as in a container".to_owned());
     }
     let Some(sudo) = program("sudo") else {
         return Err("this user is not root, and `sudo` is not installed".to_owned());
@@ -188,7 +191,7 @@ fn located(step: &Step) -> Vec<String> {
 
 /// A program of this name in the places of the system: what is run with privileges is not looked for
 /// where the user's `PATH` leads.
-fn program(name: &str) -> Option<PathBuf> {
+pub fn program(name: &str) -> Option<PathBuf> {
     if name.starts_with('/') {
         return Some(PathBuf::from(name));
     }

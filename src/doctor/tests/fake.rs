@@ -23,6 +23,10 @@ pub(super) struct FakeHost {
     pub(super) variables: BTreeMap<String, String>,
     pub(super) terminal: Option<(u16, u16)>,
     pub(super) open_files: Option<u64>,
+    pub(super) privilege: Privilege,
+    pub(super) tap: Result<Privilege, String>,
+    pub(super) left: Result<Vec<Leftover>, String>,
+    pub(super) script: Option<PathBuf>,
     pub(super) vms: Result<Vec<KnownVm>, String>,
     pub(super) read_only: BTreeSet<PathBuf>,
     pub(super) free_disk: Option<u64>,
@@ -78,6 +82,10 @@ impl FakeHost {
             variables: BTreeMap::new(),
             terminal: Some((120, 40)),
             open_files: Some(1024),
+            privilege: Privilege::Sudo,
+            tap: Ok(Privilege::Sudo),
+            left: Ok(Vec::new()),
+            script: Some("/opt/tree/scripts/system-setup.sh".into()),
             vms: Ok(Vec::new()),
             read_only: BTreeSet::new(),
             free_disk: Some(75 * GIB),
@@ -103,10 +111,8 @@ impl FakeHost {
         host.answer(SANDBOXED, accelerators);
         for command in [
             "true",
-            "/usr/bin/ip link show",
             "/usr/bin/nft list tables",
             "/usr/bin/nft list chains",
-            "/usr/bin/sysctl net.ipv4.ip_forward",
         ] {
             host.answer(&format!("sudo -n {command}"), "");
         }
@@ -318,6 +324,29 @@ impl Host for FakeHost {
 
     fn open_files(&self) -> Option<u64> {
         self.open_files
+    }
+
+    fn privilege(&self) -> Privilege {
+        self.privilege
+    }
+
+    fn tap_permission(&self) -> Result<Privilege, String> {
+        let needed: &[&str] = match self.privilege {
+            Privilege::Own => &["ip", "nft"],
+            Privilege::Sudo => &["ip", "nft", "sudo"],
+        };
+        for name in needed {
+            self.program(name)?;
+        }
+        self.tap.clone()
+    }
+
+    fn network_leftovers(&self, _store: &Store) -> Result<Vec<Leftover>, String> {
+        self.left.clone()
+    }
+
+    fn set_up_script(&self) -> Option<PathBuf> {
+        self.script.clone()
     }
 
     fn vms(&self, _store: &Store) -> Result<Vec<KnownVm>, String> {

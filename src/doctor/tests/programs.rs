@@ -5,8 +5,16 @@ use super::*;
 #[test]
 fn firecracker_is_missed_only_where_it_was_chosen() {
     let host = FakeHost::sound().without("firecracker");
-    let setup = "./scripts/system-setup.sh --configure-runtime";
-    expect(&host, Firecracker, "firecracker", Fail, setup);
+    let set_up = "sudo /opt/tree/scripts/system-setup.sh --configure-runtime";
+    expect(&host, Firecracker, "firecracker", Fail, set_up);
+    let root = host.clone().with(|host| host.user = 0);
+    let fix = finding(&root, Firecracker, "firecracker").fix.unwrap();
+    assert_eq!(fix.command().unwrap(), &set_up[5..]);
+    // A program that was copied somewhere has no script to name a path of.
+    let copied = host.clone().with(|host| host.script = None);
+    let fix = finding(&copied, Firecracker, "firecracker").fix.unwrap();
+    assert_eq!(fix.command(), None);
+    assert!(fix.to_string().ends_with("in a checkout of smolvm-tui"));
     expect(
         &host,
         Qemu,
