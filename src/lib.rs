@@ -5,7 +5,7 @@
 //!               │                            ┌────────────────────────────────────────────┐
 //! ┌─────────────▼──────────────┐   shim.sock │ shim: owner of ONE VM                      │
 //! │ dashboard (app, ui)        │◄───────────►│  launches the VMM, reaps it, keeps exit    │  ┌─────────────┐
-//! │  Message → update → Effect │             │  stamps the boot phases                    │─►│ qemu        │
+//! │  Message → update → Effect │             │  stamps the boot phases                    │─►│ firecracker │
 //! │  State ─────────► render   │◄───────────►│  drains the serial line, always            │  └─────────────┘
 //! └─────────────▲──────────────┘             │  answers terminal queries, keeps a log     │
 //! ┌─────────────┴──────────────┐             │  speaks to the guest agent                 │
@@ -23,7 +23,7 @@
 //! | [`console`] | terminal engine, query responder, key encoding, sanitising | `fault` |
 //! | [`guest`] | images, kernel extraction, initramfs, the agent's protocol | `vm` |
 //! | [`network`] | TAP devices, their addresses, and the packet filter's part | `fault`, `vm` |
-//! | [`backends`] | what runs a VM: `Backend`, `Machine`, accelerators, QEMU | `vm`, `guest`, `network` |
+//! | [`backends`] | what runs a VM: `Backend`, `Machine`, accelerators, Firecracker, QEMU | `vm`, `guest`, `network` |
 //! | [`shim`] | the per-VM owner process, its protocol, the client half | `vm`, `backends`, `console`, `guest`, `network` |
 //! | [`sampler`] | live CPU and memory of a VM from the host's side | `vm` |
 //! | [`config`] | what the user set, and what it means | `vm`, `backends`, `console`, `network` |

@@ -135,6 +135,7 @@ pub(crate) fn vm(text: &str, phase: Phase) -> Vm {
             reason,
             code: None,
             signal,
+            meaning: None,
             at: Some(START.parse().unwrap()),
             detail: None,
         });

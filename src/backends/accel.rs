@@ -1,6 +1,6 @@
 //! Accelerators: what executes a guest's instructions, and why.
 
-use crate::vm::{Accel, Arch, VmSpec};
+use crate::vm::{Accel, Arch, BackendKind, VmSpec};
 
 use super::BackendError;
 use super::kvm::Verdict;
@@ -18,7 +18,37 @@ pub struct Chosen {
 /// even when the probe doubts it, and the reason says so. One that cannot work at all, because it
 /// is absent, locked or made for another architecture, is an error.
 pub fn choose(spec: &VmSpec, host: Option<Arch>, kvm: &Verdict) -> Result<Chosen, BackendError> {
-    decide(spec, host, kvm, hvf)
+    match spec.backend {
+        BackendKind::Firecracker => of_firecracker(spec, host, kvm),
+        BackendKind::Qemu => decide(spec, host, kvm, hvf),
+    }
+}
+
+/// Firecracker's only accelerator. What the probe doubts is started all the same, and the doubt
+/// told: a guest may run that the probe does not know, and Firecracker says best why it cannot.
+fn of_firecracker(
+    spec: &VmSpec,
+    host: Option<Arch>,
+    kvm: &Verdict,
+) -> Result<Chosen, BackendError> {
+    let refused = |accel, why: String| Err(BackendError::Accelerator { accel, why });
+    match spec.accel {
+        Some(accel) if accel != Accel::Kvm => {
+            return refused(accel, "firecracker runs on KVM only".to_owned());
+        }
+        _ if host != Some(spec.arch) => {
+            let why = format!("the guest is {}, the host is not", spec.arch);
+            return refused(Accel::Kvm, why);
+        }
+        _ => {}
+    }
+    Ok(Chosen {
+        accel: Accel::Kvm,
+        reason: match kvm.usable() {
+            Ok(()) => "KVM works here".to_owned(),
+            Err(doubt) => format!("firecracker runs on KVM only, although {doubt}"),
+        },
+    })
 }
 
 /// As [`choose`], with the look at Hypervisor.framework made only when it decides.
@@ -112,6 +142,29 @@ mod tests {
         Verdict::Emulates {
             evidence: "pxor is refused".to_owned(),
         }
+    }
+
+    #[test]
+    fn firecracker_is_started_whatever_the_probe_doubts_and_the_doubt_is_told() {
+        let mut spec = sample::spec();
+        spec.backend = BackendKind::Firecracker;
+        let reason = |kvm| choose(&spec, HOST, &kvm).map(|chosen| (chosen.accel, chosen.reason));
+        let works = (Accel::Kvm, "KVM works here".to_owned());
+        assert_eq!(reason(Verdict::Works).unwrap(), works);
+        for kvm in [emulates(), Verdict::Absent, Verdict::Occupied] {
+            let doubt = kvm.usable().unwrap_err();
+            let (accel, told) = reason(kvm).unwrap();
+            assert_eq!(accel, Accel::Kvm);
+            assert_eq!(
+                told,
+                format!("firecracker runs on KVM only, although {doubt}")
+            );
+        }
+        spec.accel = Some(Accel::Tcg);
+        assert!(choose(&spec, HOST, &Verdict::Works).is_err());
+        spec.accel = None;
+        spec.arch = Arch::Aarch64;
+        assert!(choose(&spec, HOST, &Verdict::Works).is_err());
     }
 
     #[cfg(target_os = "linux")]

@@ -138,6 +138,16 @@ impl Fault for BackendError {
         match self {
             Self::Unavailable { hint, .. } => Some(hint.clone()),
             Self::Accelerator { .. } => Some("leave the accelerator to `auto`".to_owned()),
+            // Before its start nothing asks for KVM, so this is the first that is heard of it.
+            Self::Refused {
+                program: "Firecracker",
+                reason,
+                ..
+            } if reason.to_lowercase().contains("kvm") => Some(
+                "`smolvm-tui doctor --backend firecracker` tells what is missing; or make the VM \
+                 with `--backend qemu`"
+                    .to_owned(),
+            ),
             Self::Spawn { .. } => Some("run `smolvm-tui doctor`".to_owned()),
             Self::PortTaken { by: Some(vm), .. } => Some(format!(
                 "VM `{vm}` publishes it: choose another port, or stop that VM"

@@ -8,16 +8,23 @@ use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::pin::Pin;
 
-use tokio::net::UnixStream;
+use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::mpsc;
 
 use crate::network::Tap;
-use crate::vm::{Accel, BootPhase, ExitReason, ProcessId, VmName, VmPaths, VmSpec};
+use crate::vm::{
+    Accel, ApiCall, BootPhase, ExitReason, Figures, ProcessId, VmName, VmPaths, VmSpec,
+};
 
 pub mod accel;
+mod any;
+mod boot_args;
 pub mod canary;
 mod error;
+mod files;
+pub mod firecracker;
 pub mod kvm;
+mod line;
 pub mod packages;
 mod process;
 pub mod qemu;
@@ -25,7 +32,9 @@ pub mod resolve;
 #[cfg(test)]
 mod sample;
 
+pub use any::{AnyBackend, AnyMachine};
 pub use error::BackendError;
+pub use line::Line;
 pub use process::{end, ended, tail};
 
 /// All that a backend needs to run one VM, decided before anything is spawned.
@@ -55,11 +64,14 @@ pub struct Launch {
     pub run_dir: PathBuf,
 }
 
-/// The serial line of a guest: bytes in both directions, without any window size.
-///
-/// It must be read whenever it has something: a connected client that does not read freezes a
-/// QEMU guest in its UART.
-pub type Line = UnixStream;
+/// The channel to the agent in the guest.
+#[derive(Debug)]
+pub enum AgentChannel {
+    /// It stands as long as the VMM's process, whatever the agent does.
+    Standing(UnixStream),
+    /// The guest calls here: later, and again after it hung up or its host did.
+    Calls(UnixListener),
+}
 
 /// What a VMM says by itself while it runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -91,18 +103,38 @@ pub struct Launched<M> {
     pub process: ProcessId,
     /// Its command line, for the record.
     pub argv: Vec<String>,
+    /// The calls of its API that set the VM up, in order; empty for a VMM without one.
+    pub api_calls: Vec<ApiCall>,
     /// The VMM's version, when it told.
     pub version: Option<String>,
-    /// Thread ids of the vCPUs, in order; empty when not known.
+    /// Thread ids of the vCPUs, in order; empty when not known, or not before the start.
     pub vcpu_threads: Vec<u32>,
     /// The serial line.
     pub serial: Line,
     /// The channel to the agent, when there is one.
-    pub agent: Option<Line>,
+    pub agent: Option<AgentChannel>,
     /// Resolves when the VMM's process ended.
     pub exit: Pin<Box<dyn Future<Output = ProcessExit>>>,
     /// What the VMM says by itself. Bounded; the backend drops nothing but waits.
     pub events: mpsc::Receiver<MachineEvent>,
+}
+
+impl<M> Launched<M> {
+    /// The same with the handle made into another.
+    pub fn map<N>(self, make: impl FnOnce(M) -> N) -> Launched<N> {
+        Launched {
+            machine: make(self.machine),
+            process: self.process,
+            argv: self.argv,
+            api_calls: self.api_calls,
+            version: self.version,
+            vcpu_threads: self.vcpu_threads,
+            serial: self.serial,
+            agent: self.agent,
+            exit: self.exit,
+            events: self.events,
+        }
+    }
 }
 
 /// Makes machines.
@@ -150,6 +182,8 @@ pub trait Machine: Clone + 'static {
     fn kill(&self) -> Result<(), BackendError>;
     /// The thread ids of the vCPUs, in order.
     fn vcpu_threads(&self) -> impl Future<Output = Result<Vec<u32>, BackendError>>;
+    /// What the VMM counts of its guest. Nothing is counted, or flushed, unless this is called.
+    fn figures(&self) -> impl Future<Output = Result<Figures, BackendError>>;
 }
 
 /// A descriptor that names a process, so that a signal meets that process or none (`pidfd_open(2)`).

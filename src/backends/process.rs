@@ -197,27 +197,36 @@ impl Process {
     }
 
     /// Ends the process at once; it is no error when it has ended.
-    #[cfg(target_os = "linux")]
     pub(super) fn kill(&self) -> io::Result<()> {
+        self.signal(Signal::SIGKILL)
+    }
+
+    /// Asks the process to end; it is no error when it has ended.
+    pub(super) fn terminate(&self) -> io::Result<()> {
+        self.signal(Signal::SIGTERM)
+    }
+
+    #[cfg(target_os = "linux")]
+    fn signal(&self, signal: Signal) -> io::Result<()> {
         use rustix::process::{Signal, pidfd_send_signal};
         let Some(handle) = &self.handle else {
             return Ok(());
         };
-        match pidfd_send_signal(handle, Signal::KILL) {
+        let signal = Signal::from_named_raw(signal as i32).ok_or(io::ErrorKind::InvalidInput)?;
+        match pidfd_send_signal(handle, signal) {
             Ok(()) | Err(rustix::io::Errno::SRCH) => Ok(()),
             Err(errno) => Err(errno.into()),
         }
     }
 
-    /// Ends the process at once; it is no error when it has ended.
     #[cfg(not(target_os = "linux"))]
-    pub(super) fn kill(&self) -> io::Result<()> {
+    fn signal(&self, signal: Signal) -> io::Result<()> {
         use nix::errno::Errno;
         if !self.id.is_alive() {
             return Ok(());
         }
         let pid = i32::try_from(self.id.pid).map_err(io::Error::other)?;
-        match nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), Signal::SIGKILL) {
+        match nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), signal) {
             Ok(()) | Err(Errno::ESRCH) => Ok(()),
             Err(errno) => Err(errno.into()),
         }
@@ -311,6 +320,17 @@ impl Drop for Guard {
     }
 }
 
+/// The command line of a process as it is run, where the host tells.
+pub(super) fn command_line(id: ProcessId) -> Option<Vec<String>> {
+    let as_run = std::fs::read(format!("/proc/{}/cmdline", id.pid)).ok()?;
+    let arguments = as_run.strip_suffix(b"\0")?.split(|&byte| byte == 0);
+    Some(
+        arguments
+            .map(|argument| String::from_utf8_lossy(argument).into_owned())
+            .collect(),
+    )
+}
+
 /// An exit status in words: `exit code 1`, `SIGKILL`.
 pub(super) fn words(status: ExitStatus) -> String {
     match (status.code(), status.signal()) {
@@ -323,7 +343,12 @@ pub(super) fn words(status: ExitStatus) -> String {
 
 /// The last lines of a log, at most five, control characters left out; empty when there are none.
 pub(super) fn last_words(log: &Path) -> String {
-    let lines: Vec<String> = tail(log)
+    last_lines(&tail(log))
+}
+
+/// As [`last_words`], of a text.
+pub(super) fn last_lines(text: &str) -> String {
+    let lines: Vec<String> = text
         .lines()
         .map(|line| line.chars().filter(|c| !c.is_control()).collect::<String>())
         .filter(|line| !line.trim().is_empty())

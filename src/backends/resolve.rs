@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use crate::vm::{Arch, BackendKind};
 
-use super::{BackendError, qemu};
+use super::kvm::Verdict;
+use super::{BackendError, firecracker, qemu};
 
 /// A choice of backend as a user can make it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,19 +47,25 @@ impl Runnable {
     }
 }
 
-/// Looks at what can run on this host: some file look-ups, nothing is executed.
-pub fn runnable() -> Runnable {
-    let why = |error: BackendError| match error {
-        BackendError::Unavailable { why, .. } => why,
-        other => other.to_string(),
-    };
+/// Looks at what can run on this host: some file look-ups, nothing is executed. Only where
+/// Firecracker is installed, `kvm` is asked for the verdict.
+pub fn runnable(kvm: impl FnOnce() -> Verdict) -> Runnable {
     Runnable {
-        firecracker: Err("its backend is not part of this version".to_owned()),
+        firecracker: firecracker::program()
+            .map_err(why)
+            .and_then(|_| kvm().usable()),
         qemu: Arch::host()
             .ok_or_else(|| "this processor architecture is not supported".to_owned())
             .and_then(|arch| qemu::program(arch).map_err(why))
             .and_then(|_| qemu::img_program().map_err(why))
             .map(drop),
+    }
+}
+
+fn why(error: BackendError) -> String {
+    match error {
+        BackendError::Unavailable { why, .. } => why,
+        other => other.to_string(),
     }
 }
 

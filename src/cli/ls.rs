@@ -96,7 +96,11 @@ pub(super) fn info(context: &Context, args: &NameArgs) -> Outcome {
         block_on(context.fleet.list())?;
         vm = context.fleet.store.find(&args.name)?;
     }
-    let details = fleet::details(&context.fleet, &vm)?;
+    let mut details = fleet::details(&context.fleet, &vm)?;
+    if vm.phase.is_live() {
+        // All else is worth telling without them.
+        details.metrics = block_on(context.fleet.figures(&args.name)).ok();
+    }
     let mut text = String::new();
     let mut line = |name: &str, value: String| {
         if !value.is_empty() {

@@ -141,7 +141,7 @@ impl Host for ThisHost {
     }
 
     fn runnable(&self) -> Runnable {
-        resolve::runnable()
+        resolve::runnable(kvm::probe)
     }
 
     fn kvm(&self) -> Verdict {

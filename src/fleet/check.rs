@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Draft, Fleet, Objection, host};
 use crate::backends::resolve::{self, Resolved};
+use crate::backends::{firecracker, kvm};
 use crate::console::expect::by_line;
 use crate::fault::{Code, Failure};
 use crate::guest::{Image, ImageStore, content, kernel_arch};
@@ -94,25 +95,16 @@ impl Fleet {
             ("SMOLVM_BACKEND", environment.as_deref()),
             ("config", Some(self.config.backend.as_str())),
         ];
-        Ok(resolve::resolve(&sources, &resolve::runnable())?)
+        let runnable = resolve::runnable(|| kvm::verdict(&self.store));
+        Ok(resolve::resolve(&sources, &runnable)?)
     }
 
-    /// The backend of a new VM: the choice, as far as this version can run it.
+    /// The backend of a new VM. One that was asked for by name must be installed; what the probe
+    /// says of KVM does not refuse it.
     pub(super) fn backend(&self, draft: &Draft) -> Result<Resolved, Failure> {
         let resolved = self.resolve_backend(draft.backend.as_deref())?;
-        if resolved.backend == BackendKind::Firecracker {
-            if resolved.requested == "auto" {
-                return Ok(Resolved {
-                    backend: BackendKind::Qemu,
-                    reason: "firecracker is not part of this version yet".to_owned(),
-                    ..resolved
-                });
-            }
-            return Err(Failure::new(
-                Code::MissingDependency,
-                "the backend `firecracker` is not part of this version yet",
-            )
-            .with_hint("use `--backend qemu`"));
+        if resolved.backend == BackendKind::Firecracker && resolved.requested != "auto" {
+            firecracker::program()?;
         }
         Ok(resolved)
     }
@@ -225,6 +217,10 @@ impl Fleet {
                 Err(invalid("firecracker has no user-mode network")
                     .with_hint("use `--backend qemu`, or `--network none`"))
             }
+            (NetworkMode::Auto, BackendKind::Firecracker) if !draft.publish.is_empty() => Err(
+                invalid("a VM on firecracker has no network here and cannot publish ports")
+                    .with_hint("use `--backend qemu`, or leave `--publish` out"),
+            ),
             (NetworkMode::None, _) if !draft.publish.is_empty() => {
                 Err(invalid("a VM without network cannot publish ports")
                     .with_hint("leave `--publish` out, or use `--network user`"))

@@ -11,6 +11,7 @@ use crate::vm::{Accel, Arch, CpuModel, DiskMode, NetworkMode, PortForward, Store
 mod check;
 mod create;
 mod disk;
+mod figures;
 mod host;
 mod names;
 mod operate;

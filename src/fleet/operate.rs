@@ -215,7 +215,11 @@ impl Fleet {
                 self.released(&vm.name).await;
                 self.store.lock(&vm.name)?.ok_or_else(|| busy(&vm.name))?
             }
-            None => return Err(busy(&vm.name)),
+            // The shim of a VM that has just ended takes a moment to go.
+            None => {
+                self.released(&vm.name).await;
+                self.store.lock(&vm.name)?.ok_or_else(|| busy(&vm.name))?
+            }
         };
         self.delete(&vm.name, lock, force).await
     }

@@ -8,7 +8,10 @@ use super::{Fleet, host};
 use crate::fault::Failure;
 use crate::network::{self, Tap};
 use crate::shim::server;
-use crate::vm::{Accel, BackendKind, BootPhase, BootRecord, BootResult, Exit, Phase, Vm, VmSpec};
+use crate::vm::{
+    Accel, ApiCall, BackendKind, BootPhase, BootRecord, BootResult, Exit, Figures, Phase, Vm,
+    VmSpec,
+};
 
 /// One row of `ls --json`. What is not known or does not apply is `null`, never a guess.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -43,6 +46,9 @@ pub struct VmRow {
     pub exit: Option<Exit>,
     /// What is wrong with it, or with what was asked of it.
     pub error: Option<String>,
+    /// Milliseconds that the guest has run without a word on its serial line, while that is so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub silent_ms: Option<u64>,
 }
 
 /// Where the files of a VM are, as `info` tells.
@@ -77,6 +83,11 @@ pub struct VmDetails {
     /// The VMM's command line as it was last run; before the first start, as it would be now, and
     /// empty where that is not known.
     pub argv: Vec<String>,
+    /// The calls of its API that set it up; empty for a VMM without one.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub api_calls: Vec<ApiCall>,
+    /// What its VMM counts, while it runs and tells.
+    pub metrics: Option<Figures>,
     /// Its files.
     pub paths: Paths,
     /// Its boots, oldest first, the one under way included.
@@ -117,6 +128,9 @@ pub fn row(vm: &Vm) -> VmRow {
             .uptime
             .and_then(|uptime| uptime.as_millis().try_into().ok()),
         ready: live && state.ready,
+        silent_ms: vm
+            .silent_for(jiff::Timestamp::now())
+            .and_then(|silent| silent.as_millis().try_into().ok()),
         last_boot_ms: ready_us.map(|us| us / 1000),
         exit: vm.exit().cloned(),
         error: vm.problem.as_ref().map(|problem| problem.message.clone()),
@@ -141,6 +155,8 @@ pub fn details(fleet: &Fleet, vm: &Vm) -> Result<VmDetails, Failure> {
             }
             _ => vm.state.argv.clone(),
         },
+        api_calls: vm.state.api_calls.clone(),
+        metrics: None,
         paths: Paths {
             dir: paths.dir,
             spec: paths.spec,

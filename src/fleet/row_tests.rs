@@ -56,6 +56,7 @@ fn a_dead_vm_shows_no_pid_and_is_not_ready_whatever_its_file_says() {
         reason: ExitReason::Signal,
         code: None,
         signal: Some(9),
+        meaning: None,
         at: None,
         detail: None,
     });

@@ -27,6 +27,20 @@ pub fn kernel_arch(file: impl Read) -> io::Result<Option<Arch>> {
     })
 }
 
+/// Whether the kernel in `file` needs no unpacking: an ELF, or arm64's `Image` as it is.
+pub fn is_plain_kernel(file: impl Read) -> io::Result<bool> {
+    let mut head = Vec::new();
+    file.take(0x3c).read_to_end(&mut head)?;
+    let packed = head.get(4..8) == Some(b"zimg");
+    Ok(head.starts_with(b"\x7fELF") || (head.get(0x38..) == Some(b"ARM\x64") && !packed))
+}
+
+/// The kernel in `bytes` without its wrapping: the ELF of a bzImage, the `Image` of a packed one.
+pub fn plain_kernel(bytes: Vec<u8>) -> Result<Vec<u8>, KernelError> {
+    let kernel = Kernel::open(bytes)?;
+    kernel.elf.or(kernel.shipped).ok_or(KernelError::Unknown)
+}
+
 /// Why a file is no kernel that we can use.
 #[derive(Debug, thiserror::Error)]
 pub enum KernelError {

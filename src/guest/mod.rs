@@ -28,7 +28,7 @@ mod staging;
 pub use elf::ElfError;
 pub use error::GuestError;
 pub use image::{BuildOptions, Image, ImageStore, ImportSources, Listed};
-pub use kernel::{KernelError, kernel_arch};
+pub use kernel::{KernelError, is_plain_kernel, kernel_arch, plain_kernel};
 
 /// The name of the image that `image build` makes and `create` boots when none is named.
 pub const DEFAULT_NAME: &str = "tiny";

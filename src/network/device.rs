@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
@@ -44,7 +45,7 @@ pub fn recorded(store: &Store, id: &str) -> Option<Record> {
 pub fn attach(store: &Store, id: &str, pool: Pool) -> Result<Record, NetworkError> {
     let _lock = host::lock()?;
     let device = device_name(id);
-    let interfaces = host::interfaces();
+    let interfaces = released(&device);
     let turn_forwarding_on = host::forwards() == Some(false);
     if let Some(interface) = interfaces.iter().find(|it| it.name == device) {
         if interface.running {
@@ -80,6 +81,22 @@ pub fn attach(store: &Store, id: &str, pool: Pool) -> Result<Record, NetworkErro
         let _ = fs::remove_file(record_path(store, id));
     }
     made.map(|()| record)
+}
+
+/// The host's interfaces, once nothing has this one open, or after the time that a VMM takes to be
+/// gone that was killed a moment ago.
+fn released(device: &str) -> Vec<Interface> {
+    const DYING: Duration = Duration::from_secs(1);
+    const LOOK_AGAIN: Duration = Duration::from_millis(10);
+    let begun = Instant::now();
+    loop {
+        let interfaces = host::interfaces();
+        let is_open = |it: &Interface| it.name == device && it.running;
+        if !interfaces.iter().any(is_open) || begun.elapsed() > DYING {
+            return interfaces;
+        }
+        std::thread::sleep(LOOK_AGAIN);
+    }
 }
 
 fn fits(record: &Record, interface: &Interface) -> bool {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use nix::time::{ClockId, clock_getcpuclockid, clock_gettime};
 use nix::unistd::{Pid, SysconfVar, sysconf};
 
-use super::{HostMemory, Reading};
+use super::{HostMemory, Reading, VcpuTimes};
 use crate::vm::ProcessId;
 
 /// What is held open of one process.
@@ -145,6 +145,31 @@ pub(super) fn parse_meminfo(text: &str) -> Option<HostMemory> {
         total: bytes("MemTotal")?,
         available: bytes("MemAvailable")?,
     })
+}
+
+/// The sums of `utime`, which includes the guest's own, and `stime` (`proc_pid_stat(5)`).
+pub(super) fn vcpu_times(process: ProcessId, threads: &[u32]) -> Option<VcpuTimes> {
+    let ticks = u64::try_from(sysconf(SysconfVar::CLK_TCK).ok()??).ok()?;
+    let mut sum = [0_u64; 2];
+    for thread in threads {
+        let stat = fs::read_to_string(format!("/proc/{}/task/{thread}/stat", process.pid)).ok()?;
+        for (sum, time) in sum.iter_mut().zip(parse_times(&stat)?) {
+            *sum += time;
+        }
+    }
+    let time = |count: u64| Some(Duration::from_millis(count.checked_mul(1000)? / ticks));
+    (!threads.is_empty()).then_some(())?;
+    Some(VcpuTimes {
+        total: time(sum[0] + sum[1])?,
+        system: time(sum[1])?,
+    })
+}
+
+/// `utime` and `stime` in clock ticks. The name before them may hold anything, `)` included.
+pub(super) fn parse_times(stat: &str) -> Option<[u64; 2]> {
+    let (_, fields) = stat.rsplit_once(')')?;
+    let mut fields = fields.split_ascii_whitespace().skip(11);
+    Some([fields.next()?.parse().ok()?, fields.next()?.parse().ok()?])
 }
 
 fn as_pid(process: ProcessId) -> Option<Pid> {

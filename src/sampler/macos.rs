@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use sysinfo::{MemoryRefreshKind, Pid, ProcessRefreshKind, ProcessesToUpdate, System};
 
-use super::{HostMemory, Reading};
+use super::{HostMemory, Reading, VcpuTimes};
 use crate::vm::ProcessId;
 
 /// What is kept between two readings of one process.
@@ -66,4 +66,9 @@ pub(super) fn host_memory() -> Option<HostMemory> {
     system.refresh_memory_specifics(MemoryRefreshKind::nothing().with_ram());
     let (total, available) = (system.total_memory(), system.available_memory());
     (total > 0).then_some(HostMemory { total, available })
+}
+
+/// macOS tells them to the owner of the task only.
+pub(super) fn vcpu_times(_process: ProcessId, _threads: &[u32]) -> Option<VcpuTimes> {
+    None
 }

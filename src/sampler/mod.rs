@@ -142,6 +142,23 @@ pub fn uptime(process: ProcessId) -> Option<Duration> {
     process.is_alive().then_some(uptime)
 }
 
+/// What the vCPU threads of a VMM used so far, and how much of it inside the host's kernel.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct VcpuTimes {
+    /// All of it.
+    pub total: Duration,
+    /// In the host's kernel: little where the processor runs the guest's code, nearly all where KVM
+    /// interprets it.
+    pub system: Duration,
+}
+
+/// Reads the times of these threads of a VMM, exact to a clock tick (10 ms). `None` when one of them
+/// is gone, or the host does not tell.
+pub fn vcpu_times(process: ProcessId, threads: &[u32]) -> Option<VcpuTimes> {
+    let times = platform::vcpu_times(process, threads)?;
+    process.is_alive().then_some(times)
+}
+
 /// Memory of this host. `None` when the kernel does not tell.
 pub fn host_memory() -> Option<HostMemory> {
     platform::host_memory()

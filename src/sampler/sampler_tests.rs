@@ -249,6 +249,20 @@ mod linux {
     }
 
     #[test]
+    fn the_times_of_a_thread_are_read_whatever_its_name_is() {
+        let stat = "42 (fc_vcpu 0) x) R 1 2 3 4 5 6 7 8 9 10 700 30 0 0 20 0 1 0 99 0";
+        assert_eq!(platform::parse_times(stat), Some([700, 30]));
+        for torn in ["", "42 (fc_vcpu 0", "42 (fc_vcpu 0) R 1 2 3"] {
+            assert_eq!(platform::parse_times(torn), None);
+        }
+        let process = ProcessId::current().unwrap();
+        let times = vcpu_times(process, &[process.pid]).unwrap();
+        assert!(times.system <= times.total);
+        assert_eq!(vcpu_times(process, &[]), None);
+        assert_eq!(vcpu_times(process, &[0]), None);
+    }
+
+    #[test]
     fn the_memory_of_a_guest_is_its_own_mapping_and_no_code_of_an_emulator() {
         let smaps = "7f00-7f10 rwxp 00000000 00:00 0 \nSize: 8192 kB\nRss: 6000 kB\n\
                      7f20-7f30 r--s 00000000 fe:01 77 /lib/x: y\nSize: 8192 kB\nRss: 10 kB\n\

@@ -11,7 +11,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::fault::Failure;
-use crate::vm::{BootPhase, Exit, Phase};
+use crate::vm::{BootPhase, Exit, Figures, Phase};
 
 pub mod codec;
 
@@ -91,6 +91,8 @@ pub enum Request {
     },
     /// The screen as it stands; answered with [`Answer::Screen`].
     Screen,
+    /// What the VMM counts of its guest, counted up to now; answered with [`Answer::Figures`].
+    Figures,
 }
 
 /// Where a replay of the console begins.
@@ -144,6 +146,8 @@ pub enum Answer {
         /// The screen as bytes that draw it on a terminal.
         ansi: String,
     },
+    /// What the VMM counts.
+    Figures(Box<Figures>),
     /// Console output begins here; [`ServerFrame::Live`] follows where the replay ends.
     Attached {
         /// Offset of the first byte of the replay.

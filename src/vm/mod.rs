@@ -2,7 +2,9 @@
 //!
 //! This room knows no backend, no screen and no socket; everything else knows it.
 
+mod api_call;
 mod boot;
+mod figures;
 mod name;
 mod phase;
 pub mod process;
@@ -11,7 +13,9 @@ mod state;
 mod store;
 mod words;
 
+pub use api_call::{ApiCall, Method};
 pub use boot::{BootPhase, BootPhases, BootRecord, BootResult, GuestStages, Versions};
+pub use figures::{BalloonFigures, BlockFigures, Figures, NetFigures, SerialFigures, VsockFigures};
 pub use name::{NameError, VmName};
 pub use phase::{Admission, Operation, Phase, Refusal};
 pub use process::ProcessId;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Accel, BackendKind, BootRecord, Phase, ProcessId};
+use super::{Accel, ApiCall, BackendKind, BootRecord, Phase, ProcessId};
 
 /// The version of `state.json` that this program writes, and the newest that it reads.
 pub const STATE_VERSION: u32 = 1;
@@ -75,6 +75,9 @@ pub struct Exit {
     /// The signal that ended the VMM, if it was seen and a signal did.
     #[serde(default)]
     pub signal: Option<i32>,
+    /// What the code means in the VMM's own terms, where it has such.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub meaning: Option<String>,
     /// When, as far as it is known.
     #[serde(default)]
     pub at: Option<jiff::Timestamp>,
@@ -95,7 +98,11 @@ impl Exit {
         match (self.reason, self.signal, self.code) {
             (ExitReason::Signal, Some(signal), _) => format!("killed by {}", name(signal)),
             (ExitReason::VmmError, _, Some(code)) => {
-                format!("the VMM failed with exit code {code}")
+                let failed = format!("the VMM failed with exit code {code}");
+                match &self.meaning {
+                    Some(meaning) => format!("{failed}, {meaning}"),
+                    None => failed,
+                }
             }
             (ExitReason::StartFailed, _, _) => self.detail.as_deref().map_or_else(
                 || self.reason.words().to_owned(),
@@ -146,6 +153,9 @@ pub struct VmState {
     /// The VMM's command line as it was run.
     #[serde(default)]
     pub argv: Vec<String>,
+    /// The calls of its API that set the VM up, in order; empty for a VMM without one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub api_calls: Vec<ApiCall>,
     /// Thread ids of the vCPUs while the VMM lives, in the order of the vCPUs.
     #[serde(default)]
     pub vcpu_threads: Vec<u32>,
@@ -155,6 +165,9 @@ pub struct VmState {
     /// Whether the guest of this boot said that it is ready.
     #[serde(default)]
     pub ready: bool,
+    /// Whether the guest of this boot has said anything on its serial line.
+    #[serde(default)]
+    pub heard: bool,
     /// How the VM last ended.
     #[serde(default)]
     pub exit: Option<Exit>,
@@ -180,9 +193,11 @@ impl Default for VmState {
             host_boot: String::new(),
             run_dir: None,
             argv: Vec::new(),
+            api_calls: Vec::new(),
             vcpu_threads: Vec::new(),
             boot: None,
             ready: false,
+            heard: false,
             exit: None,
             last_send: None,
             activity: None,

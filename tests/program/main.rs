@@ -8,6 +8,7 @@
 mod bad_input;
 mod console;
 mod dashboard;
+mod firecracker;
 mod lifecycle;
 #[cfg(target_os = "linux")]
 mod network;

@@ -17,7 +17,7 @@ pub(super) async fn adopt(
     launch: &Launch,
     id: ProcessId,
 ) -> Result<Launched<QemuMachine>, BackendError> {
-    let process = Process::adopt(id).map_err(|source| BackendError::Io {
+    let vmm = Process::adopt(id).map_err(|source| BackendError::Io {
         verb: "adopt",
         path: format!("QEMU, process {}", id.pid).into(),
         source,
@@ -29,17 +29,18 @@ pub(super) async fn adopt(
             what: "the takeover of QEMU".to_owned(),
             after: PATIENCE,
         })??;
-    let machine = QemuMachine::new(connection.client, process.clone());
+    let machine = QemuMachine::new(connection.client, vmm.clone());
     let vcpu_threads = machine.vcpu_threads().await?;
     Ok(Launched {
         machine,
         process: id,
         argv: command_line(launch, id),
+        api_calls: Vec::new(),
         version: connection.version,
         vcpu_threads,
         serial: sockets.serial,
         agent: sockets.agent,
-        exit: Box::pin(Guard::none().keep(process)),
+        exit: Box::pin(Guard::none().keep(vmm)),
         events: connection.events,
     })
 }

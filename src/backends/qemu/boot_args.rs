@@ -1,13 +1,11 @@
 //! The kernel's command line.
 
 use crate::backends::Launch;
+use crate::backends::boot_args::for_the_guest;
 use crate::vm::{Arch, NetworkMode};
 
 /// The addresses of QEMU's user-mode network (QEMU manual, "Using the user mode network stack").
 const USER_NETWORK: &str = "smolvm.ip=10.0.2.15/24 smolvm.gw=10.0.2.2 smolvm.dns=10.0.2.3";
-
-/// The first disk in the guest.
-const DISK: &str = "/dev/vda";
 
 /// What shortens an emulated boot of a stock x86-64 kernel. Share of the time from spawn to a line
 /// printed by init (Debian's 6.1 cloud kernel, all others set, processor time, median of seven):
@@ -44,24 +42,11 @@ pub fn boot_args(launch: &Launch) -> String {
             }
         }
     }
-    let agent_mounts = launch.has_agent && launch.initrd.is_some();
-    if launch.rootfs.is_some() {
-        args.push(if agent_mounts {
-            format!("smolvm.root={DISK}")
-        } else {
-            format!("root={DISK} rw")
-        });
-    }
-    if launch.has_agent {
-        args.push(format!("smolvm.name={}", launch.name));
-        match &launch.tap {
-            Some(tap) => args.push(tap.agent_args()),
-            None if spec.network == NetworkMode::None => {}
-            None => args.push(USER_NETWORK.to_owned()),
-        }
-    } else if let Some(tap) = &launch.tap {
-        args.push(tap.kernel_arg(launch.name.as_str()));
-    }
+    let network = match &launch.tap {
+        Some(tap) => Some(tap.agent_args()),
+        None => (spec.network != NetworkMode::None).then(|| USER_NETWORK.to_owned()),
+    };
+    args.extend(for_the_guest(launch, network));
     args.join(" ")
 }
 

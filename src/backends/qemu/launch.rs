@@ -3,7 +3,6 @@
 use std::fs::{self, File};
 use std::io;
 use std::net::{Ipv4Addr, TcpListener};
-use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -12,10 +11,10 @@ use super::argv::{Facts, argv};
 use super::disk::{self, Format};
 use super::machine::QemuMachine;
 use super::qmp::Connection;
-use super::sockets::{self, io_error};
+use super::sockets;
+use crate::backends::files::{check_files, io_error, open_log};
 use crate::backends::process::{self, Guard, Process};
 use crate::backends::{BackendError, Launch, Launched, Machine};
-use crate::guest::kernel_arch;
 use crate::vm::process::BIRTH_RECORD;
 use crate::vm::{BootPhase, DiskMode};
 
@@ -134,6 +133,7 @@ pub(super) async fn launch(
             .iter()
             .map(|argument| argument.to_string_lossy().into_owned())
             .collect(),
+        api_calls: Vec::new(),
         version: connection.version,
         vcpu_threads,
         serial: sockets.serial,
@@ -186,53 +186,4 @@ fn check_ports(launch: &Launch) -> Result<(), BackendError> {
         }
     }
     Ok(())
-}
-
-/// Named here, a missing file is named with its use and path in every version of QEMU, and what is
-/// no kernel is told before it is run as one.
-fn check_files(launch: &Launch) -> Result<(), BackendError> {
-    let unusable = |what, path: &Path, why: &str| BackendError::Value {
-        what,
-        value: path.to_owned(),
-        why: why.to_owned(),
-    };
-    let files = [
-        ("kernel", Some(&launch.kernel)),
-        ("initrd", launch.initrd.as_ref()),
-        ("root file system", launch.rootfs.as_ref()),
-    ];
-    for (what, path) in files {
-        let Some(path) = path else { continue };
-        let kind = fs::metadata(path)
-            .map_err(io_error("open", path.clone()))?
-            .file_type();
-        // To open a FIFO would wait for its writer.
-        if !kind.is_file() && !kind.is_block_device() {
-            return Err(unusable(what, path, "it is no file"));
-        }
-        let file = File::open(path).map_err(io_error("open", path.clone()))?;
-        if what == "kernel" {
-            let found = kernel_arch(file).map_err(io_error("read", path.clone()))?;
-            if found != Some(launch.spec.arch) {
-                let why = format!("it is no kernel for {}", launch.spec.arch);
-                return Err(unusable(what, path, &why));
-            }
-        }
-    }
-    Ok(())
-}
-
-/// Opens a log for appending, empty and readable by its owner only.
-fn open_log(path: &Path) -> Result<File, BackendError> {
-    let open = || {
-        let log = File::options()
-            .append(true)
-            .create(true)
-            .mode(0o600)
-            .open(path)?;
-        // Emptied in place: whoever holds it open goes on to see the same file.
-        log.set_len(0)?;
-        Ok(log)
-    };
-    open().map_err(io_error("open", path.to_owned()))
 }

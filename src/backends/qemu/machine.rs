@@ -2,9 +2,11 @@
 
 use serde_json::Value;
 
+use super::figures;
 use super::qmp::Client;
 use crate::backends::process::Process;
 use crate::backends::{BackendError, Machine};
+use crate::vm::Figures;
 
 /// A QEMU that runs. Cheap to clone; calls may overlap.
 #[derive(Clone, Debug)]
@@ -67,6 +69,10 @@ impl Machine for QemuMachine {
     async fn vcpu_threads(&self) -> Result<Vec<u32>, BackendError> {
         let cpus = self.qmp.call("query-cpus-fast", None).await?;
         threads(&cpus).ok_or_else(|| unexpected("query-cpus-fast", &cpus))
+    }
+
+    async fn figures(&self) -> Result<Figures, BackendError> {
+        figures::ask(&self.qmp).await
     }
 }
 

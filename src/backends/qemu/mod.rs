@@ -5,6 +5,7 @@ mod argv;
 mod boot_args;
 pub mod disk;
 mod events;
+mod figures;
 mod launch;
 mod machine;
 mod program;

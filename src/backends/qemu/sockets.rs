@@ -3,16 +3,15 @@
 //! We bind them, QEMU inherits them: so they can be connected to before QEMU even runs, nobody
 //! polls for them to appear, and their modes are ours. Their paths serve a later shim, which adopts.
 
-use std::fs::{self, Permissions};
 use std::io;
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::PermissionsExt;
-use std::os::unix::net::{UnixListener, UnixStream as StdStream};
-use std::path::{Path, PathBuf};
+use std::os::unix::net::UnixStream as StdStream;
+use std::path::Path;
 
 use tokio::net::UnixStream;
 
-use crate::backends::{BackendError, Line};
+use crate::backends::files::{io_error, listen};
+use crate::backends::{AgentChannel, BackendError, Line};
 
 const SERIAL: &str = "serial.sock";
 const QMP: &str = "qmp.sock";
@@ -23,7 +22,7 @@ const AGENT: &str = "agent.sock";
 pub(super) struct Sockets {
     pub(super) serial: Line,
     pub(super) qmp: UnixStream,
-    pub(super) agent: Option<Line>,
+    pub(super) agent: Option<AgentChannel>,
 }
 
 /// Makes the sockets and connects to them. The listening ends are in the order of their descriptors
@@ -51,21 +50,12 @@ pub(super) fn connect(run_dir: &Path, has_agent: bool) -> Result<Sockets, Backen
         dial(&path).map_err(io_error("connect to", path))
     };
     Ok(Sockets {
-        serial: to(SERIAL)?,
+        serial: to(SERIAL)?.into(),
         qmp: to(QMP)?,
-        agent: has_agent.then(|| to(AGENT)).transpose()?,
+        agent: has_agent
+            .then(|| to(AGENT).map(AgentChannel::Standing))
+            .transpose()?,
     })
-}
-
-fn listen(path: &Path) -> io::Result<UnixListener> {
-    // A QEMU that was killed leaves its sockets behind.
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let listener = UnixListener::bind(path)?;
-    fs::set_permissions(path, Permissions::from_mode(0o600))?;
-    Ok(listener)
 }
 
 /// A Unix socket is connected at once when somebody listens, whether or not he accepts.
@@ -73,11 +63,4 @@ fn dial(path: &Path) -> io::Result<UnixStream> {
     let stream = StdStream::connect(path)?;
     stream.set_nonblocking(true)?;
     UnixStream::from_std(stream)
-}
-
-pub(super) fn io_error(
-    verb: &'static str,
-    path: PathBuf,
-) -> impl FnOnce(io::Error) -> BackendError {
-    move |source| BackendError::Io { verb, path, source }
 }

@@ -31,6 +31,7 @@ fn requests() -> Vec<Request> {
             columns: 80,
         },
         Request::Screen,
+        Request::Figures,
     ]
 }
 
@@ -58,11 +59,13 @@ fn server_frames() -> Vec<ServerFrame> {
         reason: ExitReason::Signal,
         code: None,
         signal: Some(9),
+        meaning: None,
         at: Some(jiff::Timestamp::UNIX_EPOCH),
         detail: Some("ü".to_owned()),
     };
     let answers = [
         Ok(Answer::Done),
+        Ok(Answer::Figures(Box::default())),
         Ok(Answer::Status(Status {
             phase: Phase::Crashed,
             ready: true,

@@ -12,7 +12,7 @@ use crate::backends::{self, Backend, Launch, Machine};
 use crate::console::expect::by_line;
 use crate::fault::{Code, Failure};
 use crate::guest::agent::PORT_NAME;
-use crate::vm::{Accel, BootResult, Exit, ExitReason, Phase, ProcessId, Vm};
+use crate::vm::{Accel, BootResult, Exit, ExitReason, Phase, ProcessId, Vm, VmState};
 
 /// A VMM that does not talk to us by then does not at all.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -65,6 +65,7 @@ impl<H: Host> Owner<H> {
             }
             halted = timeout(DEADLINE, live.machine.is_paused()).await.ok();
         }
+        self.state.heard |= self.console.borrow().end() > self.boot.offset;
         // Whatever its shim was about when it died: nobody waits for that any more.
         self.state.activity = None;
         self.state.phase = match halted {
@@ -90,6 +91,7 @@ impl<H: Host> Owner<H> {
             reason: ExitReason::StartInterrupted,
             code: None,
             signal: Some(nix::libc::SIGKILL),
+            meaning: None,
             at: Some(jiff::Timestamp::now()),
             detail: Some("the shim died while it was starting the VM".to_owned()),
         });
@@ -118,7 +120,7 @@ impl<H: Host> Owner<H> {
     /// Goes on where the shim before us left off.
     fn resume_boot(&mut self) {
         let has_disk = self.state.argv.iter().any(|word| word == "-blockdev");
-        let prompt = prompt(speaks(&self.state.argv), has_disk);
+        let prompt = prompt(has_agent(&self.state), has_disk);
         let pattern = self.subject.spec.ready_pattern.as_deref().or(prompt);
         let pattern = pattern.filter(|_| !self.state.ready);
         self.boot.detector = Detector::adopted(pattern.and_then(|text| by_line(text).ok()));
@@ -143,7 +145,7 @@ impl<H: Host> Owner<H> {
             kernel: spec.kernel.clone().unwrap_or_default(),
             initrd: spec.initrd.clone(),
             rootfs: spec.rootfs.clone(),
-            has_agent: speaks(&self.state.argv),
+            has_agent: has_agent(&self.state),
             tap: None,
             paths: self.subject.paths.clone(),
             run_dir: self.subject.run_dir.clone(),
@@ -152,7 +154,8 @@ impl<H: Host> Owner<H> {
     }
 }
 
-/// Whether the VMM was given the agent's channel.
-fn speaks(argv: &[String]) -> bool {
-    argv.iter().any(|word| word.contains(PORT_NAME))
+/// Whether the VM has a channel to an agent, as its set-up tells.
+fn has_agent(state: &VmState) -> bool {
+    state.argv.iter().any(|word| word.contains(PORT_NAME))
+        || state.api_calls.iter().any(|call| call.path == "/vsock")
 }

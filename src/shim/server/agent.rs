@@ -3,7 +3,10 @@
 use std::collections::VecDeque;
 use std::io;
 
-use crate::backends::Line;
+use tokio::net::{UnixListener, UnixStream};
+
+use super::owner::accept;
+use crate::backends::AgentChannel;
 use crate::guest::agent::{FromAgent, PROTOCOL, ToAgent};
 
 /// A longer line is no line of the agent's and is passed over.
@@ -12,20 +15,25 @@ const LONGEST_LINE: usize = 64 * 1024;
 /// What is not yet written to a guest that does not read; what would go beyond is not said.
 const LONGEST_QUEUE: usize = 4096;
 
-/// The channel. It lives as long as the VMM's process, whatever the agent does.
+/// The channel: one conversation after the other, where the guest calls us, else one that lives as
+/// long as the VMM's process, whatever the agent does.
 #[derive(Debug)]
 pub(super) struct Agent {
-    line: Line,
-    open: bool,
+    calls: Option<UnixListener>,
+    stream: Option<UnixStream>,
     lines: Lines,
     queue: VecDeque<u8>,
 }
 
 impl Agent {
-    pub(super) fn new(line: Line) -> Self {
+    pub(super) fn new(channel: AgentChannel) -> Self {
+        let (calls, stream) = match channel {
+            AgentChannel::Standing(stream) => (None, Some(stream)),
+            AgentChannel::Calls(calls) => (Some(calls), None),
+        };
         Self {
-            line,
-            open: true,
+            calls,
+            stream,
             lines: Lines::default(),
             queue: VecDeque::new(),
         }
@@ -48,23 +56,39 @@ impl Agent {
         }
     }
 
-    /// Resolves when [`Self::read`] or [`Self::write`] has something to do.
-    pub(super) async fn ready(&self) -> io::Result<tokio::io::Ready> {
-        let interest = match (self.open, self.queue.is_empty()) {
-            (true, true) => tokio::io::Interest::READABLE,
-            (true, false) => tokio::io::Interest::READABLE | tokio::io::Interest::WRITABLE,
-            (false, _) => return std::future::pending().await,
+    /// Resolves when [`Self::read`] or [`Self::write`] has something to do. Takes the next call when
+    /// there is no conversation; while there is one, others wait.
+    pub(super) async fn ready(&mut self) {
+        let Some(stream) = &self.stream else {
+            let Some(calls) = &self.calls else {
+                return std::future::pending().await;
+            };
+            self.stream = Some(accept(calls).await);
+            // Who calls is asked who it is, before what has waited for somebody to call.
+            let waiting = std::mem::take(&mut self.queue);
+            self.hello();
+            self.queue.extend(waiting);
+            return;
         };
-        self.line.ready(interest).await
+        let interest = if self.queue.is_empty() {
+            tokio::io::Interest::READABLE
+        } else {
+            tokio::io::Interest::READABLE | tokio::io::Interest::WRITABLE
+        };
+        // An error shows again when it is read.
+        let _ = stream.ready(interest).await;
     }
 
     /// Reads what is there and returns what the agent said.
     pub(super) fn read(&mut self, buffer: &mut [u8]) -> Vec<FromAgent> {
-        match self.line.try_read(buffer) {
-            Ok(0) => self.open = false,
+        let Some(stream) = &self.stream else {
+            return Vec::new();
+        };
+        match stream.try_read(buffer) {
+            Ok(0) => self.hang_up(),
             Ok(length) => return self.lines.take(&buffer[..length]),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            Err(_) => self.open = false,
+            Err(_) => self.hang_up(),
         }
         Vec::new()
     }
@@ -72,15 +96,20 @@ impl Agent {
     /// Writes what is waiting, as far as the guest takes it.
     pub(super) fn write(&mut self) {
         while !self.queue.is_empty() {
-            match self.line.try_write(self.queue.as_slices().0) {
+            let Some(stream) = &self.stream else { return };
+            match stream.try_write(self.queue.as_slices().0) {
                 Ok(length) => drop(self.queue.drain(..length)),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-                Err(_) => {
-                    self.open = false;
-                    return;
-                }
+                Err(_) => return self.hang_up(),
             }
         }
+    }
+
+    /// Half a line, in either direction, is of no use to the next conversation.
+    fn hang_up(&mut self) {
+        self.stream = None;
+        self.lines = Lines::default();
+        self.queue.clear();
     }
 }
 
@@ -153,10 +182,44 @@ mod tests {
     #[tokio::test]
     async fn a_guest_that_never_reads_costs_a_bounded_queue_and_no_wait() {
         let (ours, _theirs) = tokio::net::UnixStream::pair().unwrap();
-        let mut agent = Agent::new(ours);
+        let mut agent = Agent::new(AgentChannel::Standing(ours));
         for _ in 0..100_000 {
             agent.hello();
         }
         assert!(agent.queue.len() <= LONGEST_QUEUE);
+    }
+
+    #[tokio::test]
+    async fn a_guest_may_call_late_and_again_and_is_asked_who_it_is_each_time() {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("agent");
+        let mut agent = Agent::new(AgentChannel::Calls(UnixListener::bind(&path).unwrap()));
+        agent.say(&ToAgent::PowerOff);
+        let mut buffer = [0; 4096];
+        for (call, heard) in [
+            "{\"say\":\"hello\",\"protocol\":1}\n{\"say\":\"power_off\"}\n",
+            "{\"say\":\"hello\",\"protocol\":1}\n",
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let mut guest = UnixStream::connect(&path).await.unwrap();
+            agent.ready().await;
+            agent.write();
+            let mut said = vec![0; heard.len()];
+            guest.read_exact(&mut said).await.unwrap();
+            assert_eq!(String::from_utf8(said).unwrap(), heard, "call {call}");
+            guest.write_all(READY).await.unwrap();
+            // Half a line is left behind.
+            guest.write_all(b"{\"say\":").await.unwrap();
+            drop(guest);
+            let mut said = Vec::new();
+            while agent.stream.is_some() {
+                agent.ready().await;
+                said.extend(agent.read(&mut buffer));
+            }
+            assert_eq!(said.len(), 1, "call {call}: {said:?}");
+        }
     }
 }

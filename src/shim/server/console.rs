@@ -178,6 +178,17 @@ impl Console {
         })
     }
 
+    /// The end of the output at hand, at most `length` bytes, none of them before `from`.
+    pub(super) fn tail(&self, from: u64, length: usize) -> Vec<u8> {
+        let begin = from.max(self.recent_from());
+        let there = usize::try_from(self.end().saturating_sub(begin)).unwrap_or(usize::MAX);
+        let length = length.min(there).min(self.recent.len());
+        self.recent
+            .range(self.recent.len() - length..)
+            .copied()
+            .collect()
+    }
+
     fn read_recent(&self, offset: u64) -> Piece {
         let after = self.times.partition_point(|&(at, _)| at <= offset);
         let t_us = after

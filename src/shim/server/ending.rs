@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
-use crate::backends::{ProcessExit, tail};
+use super::host::Subject;
+use crate::backends::{ProcessExit, firecracker, tail};
 use crate::console::sanitize_line;
 use crate::fault::Failure;
-use crate::vm::{BootResult, Exit, ExitReason};
+use crate::vm::{BackendKind, BootResult, Exit, ExitReason, VmPaths};
 
 /// Lines at the end of a VMM's log that explain an exit.
 const LAST_LINES: usize = 20;
@@ -40,7 +41,7 @@ impl Ending {
     }
 
     /// How it ended, the VMM's last words included where they explain it.
-    pub(super) fn exit(self, exit: ProcessExit, vmm_log: &Path) -> Exit {
+    pub(super) fn exit(self, exit: ProcessExit, subject: &Subject) -> Exit {
         let reason = self.reason(exit);
         let (code, signal) = match exit {
             ProcessExit::Code(code) => (Some(code), None),
@@ -48,13 +49,20 @@ impl Ending {
             ProcessExit::Unseen => (None, None),
         };
         let detail = matches!(reason, ExitReason::VmmError | ExitReason::Unknown)
-            .then(|| last_words(vmm_log))
+            .then(|| last_words(&subject.paths))
             .flatten();
+        let meaning = match subject.spec.backend {
+            BackendKind::Firecracker => code.and_then(firecracker::exit_words),
+            BackendKind::Qemu => None,
+        };
         Exit {
             reason,
             code,
             signal,
             at: Some(jiff::Timestamp::now()),
+            meaning: meaning
+                .filter(|_| reason == ExitReason::VmmError)
+                .map(str::to_owned),
             detail,
         }
     }
@@ -70,6 +78,7 @@ pub(super) fn failed_start(failure: &Failure) -> Exit {
         reason: ExitReason::StartFailed,
         code: None,
         signal: None,
+        meaning: None,
         at: Some(jiff::Timestamp::now()),
         detail: Some(detail),
     }
@@ -84,9 +93,15 @@ pub(super) fn boot_result(reason: ExitReason) -> BootResult {
     }
 }
 
-/// The last lines of a VMM's log, made harmless.
-pub(super) fn last_words(vmm_log: &Path) -> Option<String> {
-    let lines: Vec<String> = tail(vmm_log)
+/// The last lines of a VMM's log, or of what it said beside it, made harmless.
+pub(super) fn last_words(paths: &VmPaths) -> Option<String> {
+    [&paths.vmm_log, &paths.vmm_err]
+        .into_iter()
+        .find_map(|log| last_lines(log))
+}
+
+fn last_lines(log: &Path) -> Option<String> {
+    let lines: Vec<String> = tail(log)
         .lines()
         .map(|line| sanitize_line(line, 500))
         .filter(|line| !line.trim().is_empty())
@@ -154,11 +169,11 @@ mod tests {
     fn the_last_words_are_the_end_of_the_log_without_blank_lines() {
         let dir = tempfile::tempdir().unwrap();
         let log = dir.path().join("vmm.log");
-        assert_eq!(last_words(&log), None);
+        assert_eq!(last_lines(&log), None);
         let lines: Vec<String> = (0..500).map(|n| format!("line {n}\n")).collect();
         let text = lines.join("\n");
         std::fs::write(&log, text).unwrap();
-        let words = last_words(&log).unwrap();
+        let words = last_lines(&log).unwrap();
         assert_eq!(words.lines().count(), LAST_LINES);
         assert!(words.ends_with("line 499"));
     }

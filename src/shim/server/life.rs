@@ -18,7 +18,8 @@ use crate::console::expect::by_line;
 use crate::fault::{Code, Failure};
 use crate::shim::protocol::Answer;
 use crate::vm::{
-    BootPhases, BootRecord, BootResult, Exit, GuestStages, Operation, Phase, Versions,
+    BootPhases, BootRecord, BootResult, Exit, ExitReason, GuestStages, Operation, Phase, Versions,
+    VmState,
 };
 
 /// A VMM that is not ready by then never will be.
@@ -27,14 +28,19 @@ const LAUNCH_DEADLINE: Duration = Duration::from_secs(30);
 /// How long a killed process may take to be gone.
 pub(super) const KILL_DEADLINE: Duration = Duration::from_secs(5);
 
+/// How much of the end of the output is looked at for a panic: its last line tells it again.
+const LAST_WORDS: usize = 2048;
+
 impl<H: Host> Owner<H> {
     /// Begins a boot: `operation` is start or restart, `askers` are told when the VM runs.
     pub(super) fn begin_boot(&mut self, operation: Operation, askers: Vec<(ClientId, u64)>) {
         self.state.exit = None;
         self.state.ready = false;
+        self.state.heard = false;
         self.state.last_send = None;
         self.state.vmm = None;
         self.state.vcpu_threads.clear();
+        self.state.api_calls.clear();
         self.state.backend = Some(self.subject.spec.backend);
         self.state.run_dir = Some(self.subject.run_dir.clone());
         self.state.activity = Some("starting: preparing".to_owned());
@@ -66,8 +72,11 @@ impl<H: Host> Owner<H> {
         match result {
             Ok(Step::Prepared(prepared)) => self.launch(*prepared, work),
             Ok(Step::Launched(launched)) => self.launched(*launched, work),
-            Ok(Step::Started { at }) => {
+            Ok(Step::Started { at, threads }) => {
                 self.state.activity = None;
+                if !threads.is_empty() {
+                    self.state.vcpu_threads = threads;
+                }
                 let end = self.console.borrow().end();
                 self.stamp(crate::vm::BootPhase::Started, at, end);
                 self.enter(Phase::Running);
@@ -206,19 +215,31 @@ impl<H: Host> Owner<H> {
     }
 
     fn note_command_line(&mut self, argv: Vec<String>) {
-        // The kernel's arguments, as the backend made them.
+        self.state.argv = argv;
+        self.note_boot_args();
+    }
+
+    /// The kernel's arguments, as the backend made them.
+    fn note_boot_args(&mut self) {
+        let VmState {
+            argv, api_calls, ..
+        } = &self.state;
         let append = argv.iter().position(|word| word == "-append");
-        if let Some(append) = append.and_then(|at| argv.get(at + 1))
+        let on_command_line = append.and_then(|at| argv.get(at + 1)).map(String::as_str);
+        let by_api = api_calls
+            .iter()
+            .find_map(|call| call.body.get("boot_args")?.as_str());
+        if let Some(args) = on_command_line.or(by_api).map(str::to_owned)
             && let Some(boot) = &mut self.state.boot
         {
-            boot.boot_args.clone_from(append);
+            boot.boot_args = args;
         }
-        self.state.argv = argv;
     }
 
     /// The VMM is there, its vCPUs do not run yet.
     fn launched(&mut self, launched: Launched<MachineOf<H>>, work: Work<MachineOf<H>>) {
         let machine = launched.machine.clone();
+        let known = !launched.vcpu_threads.is_empty();
         self.take_over(launched);
         self.state.activity = Some("starting: starting the vCPUs".to_owned());
         self.save();
@@ -228,7 +249,14 @@ impl<H: Host> Owner<H> {
                     Ok(started) => started?,
                     Err(_) => return Err(overdue("the start of the vCPUs", LAUNCH_DEADLINE)),
                 }
-                Ok(Step::Started { at: Instant::now() })
+                let at = Instant::now();
+                // A figure that is not had costs no start.
+                let threads = if known {
+                    Vec::new()
+                } else {
+                    machine.vcpu_threads().await.unwrap_or_default()
+                };
+                Ok(Step::Started { at, threads })
             }),
             ..work
         });
@@ -236,6 +264,9 @@ impl<H: Host> Owner<H> {
 
     /// Looks after a VMM from now on.
     pub(super) fn take_over(&mut self, launched: Launched<MachineOf<H>>) {
+        if !launched.api_calls.is_empty() {
+            self.state.api_calls = launched.api_calls;
+        }
         if !launched.argv.is_empty() {
             self.note_command_line(launched.argv);
         }
@@ -267,8 +298,13 @@ impl<H: Host> Owner<H> {
             self.printed(&last, Instant::now());
         }
         self.catch_up_on_events().await;
+        if self.ending.told == Some(ExitReason::GuestReset) && self.last_said_panic() {
+            // A kernel that was told to resets the machine after a panic, which is all that a VMM
+            // without a device for it sees.
+            self.ending.told = Some(ExitReason::GuestPanic);
+        }
         self.live = None;
-        let mut exit = self.ending.exit(process, &self.subject.paths.vmm_log);
+        let mut exit = self.ending.exit(process, &self.subject);
         let askers = self.work.take().map(|work| (work.operation, work.askers));
         let (operation, askers) = askers.unwrap_or((Operation::Stop, Vec::new()));
         if self.state.phase == Phase::Starting && self.ending.asked.is_none() {
@@ -277,7 +313,7 @@ impl<H: Host> Owner<H> {
                     Code::RuntimeError,
                     format!("the VMM ended while it was starting: {}", exit.summary()),
                 );
-                match last_words(&self.subject.paths.vmm_log) {
+                match last_words(&self.subject.paths) {
                     Some(words) => failure.with_details(words),
                     None => failure,
                 }
@@ -299,6 +335,13 @@ impl<H: Host> Owner<H> {
             self.wait_all(askers, if ends { Until::Ended } else { Until::Running });
             self.conclude(exit);
         }
+    }
+
+    /// Whether the guest's last words were those of a kernel that panics.
+    fn last_said_panic(&self) -> bool {
+        const WORDS: &[u8] = b"Kernel panic - not syncing";
+        let last = self.console.borrow().tail(self.boot.offset, LAST_WORDS);
+        last.windows(WORDS.len()).any(|window| window == WORDS)
     }
 
     /// Nothing more comes of this boot.

@@ -22,6 +22,7 @@ mod console;
 mod detach;
 mod ending;
 mod farewell;
+mod figures;
 mod gap;
 mod host;
 mod life;

@@ -107,6 +107,7 @@ impl<H: Host> Owner<H> {
                 };
                 self.clients.answer(client, id, Ok(answer));
             }
+            Request::Figures => self.count(client, id),
             Request::Stop { timeout_ms } => {
                 self.operate(client, id, Operation::Stop, timeout_ms);
             }
@@ -153,7 +154,7 @@ impl<H: Host> Owner<H> {
         Ok(Answer::Done)
     }
 
-    fn not_running(&self, what: &str) -> Failure {
+    pub(super) fn not_running(&self, what: &str) -> Failure {
         let (name, phase) = (&self.subject.name, self.state.phase);
         Failure::new(
             Code::NotRunning,

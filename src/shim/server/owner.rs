@@ -20,7 +20,7 @@ use super::typing::Typing;
 use crate::backends::{Backend, Launched, Line, MachineEvent, ProcessExit};
 use crate::fault::Failure;
 use crate::shim::protocol::Event;
-use crate::vm::{BootPhase, Operation, Phase, ShimLock, VmState};
+use crate::vm::{BootPhase, Figures, Operation, Phase, ShimLock, VmState};
 
 /// One read of the serial line.
 const BUFFER: usize = 64 * 1024;
@@ -34,7 +34,7 @@ pub(super) type MachineOf<H> = <<H as Host>::Backend as Backend>::Machine;
 pub(super) enum Step<M> {
     Prepared(Box<Prepared>),
     Launched(Box<Launched<M>>),
-    Started { at: Instant },
+    Started { at: Instant, threads: Vec<u32> },
     Paused,
     Resumed,
 }
@@ -48,7 +48,7 @@ pub(super) struct Work<M> {
 }
 
 /// What work says while it is under way.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(super) enum Note {
     /// A boot phase came.
     Stamp(BootPhase, Instant),
@@ -56,6 +56,8 @@ pub(super) enum Note {
     Activity(&'static str),
     /// The VMM is about to be killed by us.
     Killing,
+    /// What the VMM counts, or why that is not to be had.
+    Figures(Result<Box<Figures>, Failure>),
 }
 
 /// What a waiting client waits for.
@@ -115,6 +117,8 @@ pub(super) struct Owner<H: Host> {
     pub(super) clients: Clients,
     pub(super) wishes: mpsc::Receiver<(ClientId, Wish)>,
     pub(super) waiters: Vec<(ClientId, u64, Until)>,
+    /// Who waits for the figures that are being asked for.
+    pub(super) counting: Vec<(ClientId, u64)>,
     pub(super) note: mpsc::Sender<Note>,
     pub(super) notes: mpsc::Receiver<Note>,
     pub(super) typing: Typing,
@@ -162,6 +166,7 @@ impl<H: Host> Owner<H> {
             clients,
             wishes,
             waiters: Vec::new(),
+            counting: Vec::new(),
             note,
             notes,
             typing: Typing::default(),
@@ -215,7 +220,7 @@ impl<H: Host> Owner<H> {
             Some(live) => (
                 Some(&mut live.exit),
                 Some(&live.serial),
-                live.agent.as_ref(),
+                live.agent.as_mut(),
                 live.events.as_mut(),
                 live.serial_open,
             ),
@@ -238,7 +243,7 @@ impl<H: Host> Owner<H> {
                         match events { Some(events) => events.recv().await, None => pending().await }
                     } => Happening::Machine(event),
                     () = async {
-                        match agent { Some(agent) => drop(agent.ready().await), None => pending().await }
+                        match agent { Some(agent) => agent.ready().await, None => pending().await }
                     } => Happening::Agent,
                     came = async {
                         match work { Some(work) => (&mut work.task).await, None => pending().await }
@@ -286,6 +291,7 @@ impl<H: Host> Owner<H> {
                 self.save();
             }
             Note::Killing => self.ending.we_killed = true,
+            Note::Figures(result) => self.counted(result),
         }
     }
 
@@ -369,7 +375,7 @@ async fn writable(line: Option<&Line>) {
 }
 
 /// The next connection. What fails, such as for want of descriptors, is tried again in a while.
-async fn accept(listener: &UnixListener) -> UnixStream {
+pub(super) async fn accept(listener: &UnixListener) -> UnixStream {
     loop {
         match listener.accept().await {
             Ok((stream, _)) => return stream,

@@ -5,46 +5,39 @@ use std::rc::Rc;
 
 use super::host::{Host, Prepared, Subject, Wired};
 use super::network::Network;
-use crate::backends::qemu::{self, Qemu};
-use crate::backends::{Backend, Launch, accel, kvm};
+use crate::backends::kvm::Verdict;
+use crate::backends::{AnyBackend, Backend, Launch, accel, firecracker, kvm, qemu};
 use crate::fault::{Code, Failure};
 use crate::guest::{ImageStore, content};
 use crate::vm::{Arch, BackendKind, Store, VmName, VmSpec};
 
-/// QEMU, the images in the store, and what this host can do.
+/// Every backend, the images in the store, and what this host can do.
 pub(super) struct ThisHost {
-    backend: Rc<Qemu>,
+    backend: Rc<AnyBackend>,
     network: Network,
 }
 
 impl ThisHost {
     pub(super) fn new() -> Self {
         Self {
-            backend: Rc::new(Qemu),
+            backend: Rc::new(AnyBackend),
             network: Network::default(),
         }
     }
 }
 
 impl Host for ThisHost {
-    type Backend = Qemu;
+    type Backend = AnyBackend;
 
-    fn backend(&self) -> Rc<Qemu> {
+    fn backend(&self) -> Rc<AnyBackend> {
         Rc::clone(&self.backend)
     }
 
     async fn prepare(&self, subject: &Subject) -> Result<Prepared, Failure> {
         // Before the probe: what is wrong with the spec is told at once.
         let files = files(subject)?;
-        // Where no verdict is kept the probe takes up to two seconds, in which clients may ask.
-        let store = subject.store.clone();
-        let kvm = tokio::task::spawn_blocking(move || kvm::verdict(&store))
-            .await
-            .map_err(|error| {
-                let message = format!("could not probe KVM: {error}");
-                Failure::new(Code::RuntimeError, message)
-            })?;
-        let prepared = prepared(subject, files, &kvm)?;
+        let program = program(&subject.spec)?;
+        let prepared = prepared(subject, files, program, &verdict(subject).await?)?;
         // Last, so that nothing is made for a VM that cannot start.
         let Wired { tap, told } = self.network.attach(subject).await?;
         Ok(Prepared {
@@ -76,28 +69,26 @@ pub fn command_line(store: &Store, name: &VmName, spec: &VmSpec) -> Result<Vec<S
         paths: store.paths(name),
         run_dir: store.run_dir_path(&spec.id),
     };
-    let prepared = prepared(&subject, files(&subject)?, &kvm::verdict(store))?;
-    let words = Qemu.command_line(&prepared.launch)?;
+    let (files, program) = (files(&subject)?, program(spec)?);
+    let prepared = prepared(&subject, files, program, &kvm::verdict(store))?;
+    let words = AnyBackend.command_line(&prepared.launch)?;
     let text = |word: std::ffi::OsString| word.to_string_lossy().into_owned();
     Ok(words.into_iter().map(text).collect())
 }
 
 fn files(subject: &Subject) -> Result<Files, Failure> {
-    let spec = &subject.spec;
-    if spec.backend != BackendKind::Qemu {
-        return Err(Failure::new(
-            Code::MissingDependency,
-            format!("VMs cannot be run by {} yet", spec.backend),
-        )
-        .with_hint("make the VM with `--backend qemu`"));
-    }
-    Files::of(spec, &ImageStore::new(subject.store.images_dir()))
+    let images = ImageStore::new(subject.store.images_dir());
+    Files::of(&subject.spec, &images)
 }
 
-fn prepared(subject: &Subject, files: Files, kvm: &kvm::Verdict) -> Result<Prepared, Failure> {
+fn prepared(
+    subject: &Subject,
+    files: Files,
+    program: PathBuf,
+    kvm: &Verdict,
+) -> Result<Prepared, Failure> {
     let spec = &subject.spec;
     let chosen = accel::choose(spec, Arch::host(), kvm)?;
-    let program = qemu::program(spec.arch)?;
     Ok(Prepared {
         accel_reason: chosen.reason,
         network: None,
@@ -114,6 +105,24 @@ fn prepared(subject: &Subject, files: Files, kvm: &kvm::Verdict) -> Result<Prepa
             paths: subject.paths.clone(),
             run_dir: subject.run_dir.clone(),
         },
+    })
+}
+
+/// The VMM's program.
+fn program(spec: &VmSpec) -> Result<PathBuf, Failure> {
+    Ok(match spec.backend {
+        BackendKind::Firecracker => firecracker::program()?,
+        BackendKind::Qemu => qemu::program(spec.arch)?,
+    })
+}
+
+/// Where no verdict is kept the probe takes up to two seconds, in which clients may ask.
+async fn verdict(subject: &Subject) -> Result<Verdict, Failure> {
+    let store = subject.store.clone();
+    let probed = tokio::task::spawn_blocking(move || kvm::verdict(&store));
+    probed.await.map_err(|error| {
+        let message = format!("could not probe KVM: {error}");
+        Failure::new(Code::RuntimeError, message)
     })
 }
 

@@ -45,6 +45,9 @@ impl<H: Host> Owner<H> {
 
     /// The guest printed `bytes`, which were read at `at`.
     pub(super) fn printed(&mut self, bytes: &[u8], at: Instant) {
+        if bytes.is_empty() {
+            return;
+        }
         let t_us = self.since_spawn(at);
         let end = {
             let mut console = self.console.borrow_mut();
@@ -57,8 +60,13 @@ impl<H: Host> Owner<H> {
         };
         self.type_on();
         self.clients.wake_attached();
+        let heard = std::mem::replace(&mut self.state.heard, true);
         for milestone in self.boot.detector.take(bytes) {
             self.stamp(milestone.phase, at, end.saturating_sub(milestone.back));
+        }
+        // A boot that is watched has written it with its first byte.
+        if !heard && !self.boot.watched {
+            self.save();
         }
     }
 

@@ -43,12 +43,16 @@ pub struct VmPaths {
     pub console_idx: PathBuf,
     /// The VMM's own words.
     pub vmm_log: PathBuf,
+    /// What the VMM says beside its log, where it keeps one itself: `stderr`.
+    pub vmm_err: PathBuf,
     /// Serial output while no shim lived, kept short by the shim.
     pub gap_log: PathBuf,
     /// The screen as the VM left it, as bytes for a terminal.
     pub last_screen: PathBuf,
     /// The VM's own layer over the image's root file system.
     pub disk: PathBuf,
+    /// The VM's own copy of it, for a VMM that knows no layers.
+    pub disk_raw: PathBuf,
 }
 
 impl VmPaths {
@@ -61,9 +65,11 @@ impl VmPaths {
             console_log: file("console.log"),
             console_idx: file("console.idx"),
             vmm_log: file("vmm.log"),
+            vmm_err: file("vmm.err"),
             gap_log: file("gap.log"),
             last_screen: file("last-screen.ansi"),
             disk: file("disk.qcow2"),
+            disk_raw: file("disk.raw"),
             dir,
         }
     }

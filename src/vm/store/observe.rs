@@ -3,9 +3,10 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::super::{
-    Exit, ExitReason, Phase, ProcessId, STATE_VERSION, VmName, VmSpec, VmState, process,
+    BootPhase, Exit, ExitReason, Phase, ProcessId, STATE_VERSION, VmName, VmSpec, VmState, process,
 };
 use super::{Store, StoreError};
 use crate::fault::Fault;
@@ -54,6 +55,19 @@ impl Vm {
     /// Whether somebody has to see to its shim: it lost it, or its state.
     pub fn wants_care(&self) -> bool {
         self.is_orphan() || self.is_unwritten()
+    }
+
+    /// How long its vCPUs have run while the guest said nothing on its serial line; `None` once it
+    /// said something, and while it does not run. A VMM says *running* of a guest that gets nowhere.
+    pub fn silent_for(&self, now: jiff::Timestamp) -> Option<Duration> {
+        let boot = self.state.boot.as_ref()?;
+        let said = self.state.heard || boot.phases.get(BootPhase::FirstByte).is_some();
+        if self.phase != Phase::Running || said || self.state.ready {
+            return None;
+        }
+        let started = Duration::from_micros(boot.phases.get(BootPhase::Started)?);
+        let since = Duration::try_from(now.duration_since(boot.at)).ok()?;
+        since.checked_sub(started)
     }
 
     /// How it ended, when its phase says that it did.
@@ -249,6 +263,7 @@ fn unseen(reason: ExitReason, detail: &str) -> Exit {
         reason,
         code: None,
         signal: None,
+        meaning: None,
         at: None,
         detail: Some(detail.to_owned()),
     }

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 use super::super::spec::tests::sample;
-use super::super::{ExitReason, Phase, ProcessId, VmState, process};
+use super::super::{BootPhases, BootRecord, ExitReason, Phase, ProcessId, VmState, process};
 use super::*;
 
 fn store() -> (tempfile::TempDir, Store) {
@@ -259,4 +259,50 @@ fn a_directory_that_others_can_write_to_is_refused_for_sockets() {
         store.run_dir("0badcafe"),
         Err(StoreError::UnsafeDirectory { .. })
     ));
+}
+
+fn boot() -> BootRecord {
+    BootRecord {
+        id: 1,
+        vm: name("web"),
+        vm_id: "0badcafe".to_owned(),
+        at: jiff::Timestamp::UNIX_EPOCH,
+        backend: super::super::BackendKind::Qemu,
+        accel: super::super::Accel::Tcg,
+        result: super::super::BootResult::Ready,
+        phases: BootPhases::default(),
+        guest_stages: crate::vm::GuestStages::default(),
+        image: None,
+        boot_args: String::new(),
+        cpus: 1,
+        mem_size_mib: 128,
+        console_offset: 0,
+        versions: super::super::Versions::default(),
+    }
+}
+
+#[test]
+fn a_guest_is_silent_from_its_start_until_its_first_byte() {
+    let (_dir, store) = store();
+    let vm = make(&store, "web");
+    let mut state = VmState {
+        boot: Some(boot()),
+        ..running()
+    };
+    let at = state.boot.as_ref().unwrap().at;
+    let later = at + std::time::Duration::from_secs(9);
+    let silent = |state: &VmState| {
+        save(&store, &vm, state);
+        store.find("web").unwrap().silent_for(later)
+    };
+    assert_eq!(silent(&state), None, "it has not started");
+    let boot = state.boot.as_mut().unwrap();
+    boot.phases
+        .stamp(super::super::BootPhase::Started, 1_000_000);
+    assert_eq!(silent(&state), Some(std::time::Duration::from_secs(8)));
+    state.phase = Phase::Paused;
+    assert_eq!(silent(&state), None);
+    state.phase = Phase::Running;
+    state.heard = true;
+    assert_eq!(silent(&state), None);
 }

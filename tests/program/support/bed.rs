@@ -55,13 +55,18 @@ pub(crate) fn json_of(answer: &Answer) -> Value {
 pub(crate) struct Bed {
     // Short, since the paths of sockets are.
     directory: TempDir,
+    /// Further variables that the program sees.
+    variables: Vec<(String, String)>,
 }
 
 impl Bed {
     /// An empty one: no image, no VM.
     pub(crate) fn bare() -> Self {
         let directory = tempfile::Builder::new().prefix("bed").tempdir().unwrap();
-        let bed = Self { directory };
+        let bed = Self {
+            directory,
+            variables: Vec::new(),
+        };
         for place in [bed.data(), bed.home()] {
             fs::create_dir(place).unwrap();
         }
@@ -81,6 +86,26 @@ impl Bed {
         bed.run(&["create", "web", "--wait", "--timeout", "90"])
             .ok();
         bed
+    }
+
+    /// One with the scripted Firecracker, which the variables `SCRIPTED_FC_…` tell what to do. Its
+    /// VMs have no network unless they ask: root's would have TAP devices on this host.
+    pub(crate) fn with_firecracker(script: &[(&str, &str)]) -> Self {
+        let mut bed = Self::new();
+        let directory = bed.home().join(".config/smolvm-tui");
+        fs::create_dir_all(&directory).unwrap();
+        fs::write(directory.join("config.toml"), "network = \"none\"\n").unwrap();
+        bed.script_firecracker(script);
+        bed
+    }
+
+    /// From now on Firecracker is scripted so.
+    pub(crate) fn script_firecracker(&mut self, script: &[(&str, &str)]) {
+        let program = super::scripted(&self.home(), script);
+        self.variables = vec![
+            ("FIRECRACKER_BIN".to_owned(), program.display().to_string()),
+            ("SMOLVM_BACKEND".to_owned(), "firecracker".to_owned()),
+        ];
     }
 
     pub(crate) fn data(&self) -> PathBuf {
@@ -108,7 +133,9 @@ impl Bed {
             ("TERM", "xterm-256color".to_owned()),
         ]
         .map(|(key, value)| (key.to_owned(), value))
-        .into()
+        .into_iter()
+        .chain(self.variables.iter().cloned())
+        .collect()
     }
 
     /// The program, ready to be run on this bed with no terminal.

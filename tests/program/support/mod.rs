@@ -2,6 +2,7 @@
 
 mod bed;
 mod image;
+mod peer;
 mod process;
 mod session;
 
@@ -9,6 +10,7 @@ use std::time::Duration;
 
 pub(crate) use bed::{Bed, json_of};
 pub(crate) use image::images;
+pub(crate) use peer::scripted;
 pub(crate) use process::{Process, wait_until};
 pub(crate) use session::{Session, Size};
 

@@ -4,6 +4,8 @@ use std::io::Write;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::ExitStatusExt;
 
+use tokio::net::UnixStream;
+
 use super::fake::{Bench, READY, locally, output, status};
 use crate::backends::{Line, ProcessExit};
 use crate::shim::protocol::{ClientFrame, ReplayFrom, Request};
@@ -124,13 +126,13 @@ async fn a_vmm_whose_shim_died_while_it_started_it_is_ended_and_that_is_told() {
 }
 
 /// Console, gap log and serial line of a VM, without a shim.
-fn adopted(bench: &Bench) -> (Console, Gap, Line, Line) {
+fn adopted(bench: &Bench) -> (Console, Gap, Line, UnixStream) {
     let paths = bench.store.paths(&bench.name);
     let mut console = Console::open(&paths).unwrap();
     let mut gap = Gap::new(&paths, console.end());
     gap.begin(&mut console).unwrap();
-    let (line, guest) = Line::pair().unwrap();
-    (console, gap, line, guest)
+    let (line, guest) = UnixStream::pair().unwrap();
+    (console, gap, line.into(), guest)
 }
 
 #[tokio::test]
@@ -140,7 +142,8 @@ async fn what_the_line_delivers_during_an_adoption_counts_once() {
     let mut truth: Vec<u8> = Vec::new();
     let (mut console, mut gap, ..) = adopted(&bench);
     for round in 0..50 {
-        let (line, guest) = Line::pair().unwrap();
+        let (line, guest) = UnixStream::pair().unwrap();
+        let line = Line::from(line);
         let mut print = |length: usize, listened: bool, console: Option<&mut Console>| {
             let bytes: Vec<u8> = (0..length).map(|_| random.u8(..)).collect();
             if listened {

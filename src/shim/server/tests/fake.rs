@@ -10,7 +10,7 @@ use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::{JoinHandle, LocalSet};
 
 use crate::backends::{
-    Backend, BackendError, Launch, Launched, Machine, MachineEvent, ProcessExit,
+    AgentChannel, Backend, BackendError, Launch, Launched, Machine, MachineEvent, ProcessExit,
 };
 use crate::fault::Failure;
 use crate::shim::client::Client;
@@ -18,7 +18,9 @@ use crate::shim::protocol::{Answer, Request, ServerFrame, Status};
 use crate::shim::server::host::{Host, Prepared, Subject};
 use crate::shim::server::{Order, serve};
 use crate::shim::spawn::Task;
-use crate::vm::{Accel, BootPhase, BootRecord, NetworkMode, ProcessId, Store, Vm, VmName, VmSpec};
+use crate::vm::{
+    Accel, BootPhase, BootRecord, Figures, NetworkMode, ProcessId, Store, Vm, VmName, VmSpec,
+};
 
 /// How the fake behaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -116,10 +118,11 @@ impl World {
             argv: ["fake", "-append", "console=ttyS0"]
                 .map(str::to_owned)
                 .to_vec(),
+            api_calls: Vec::new(),
             version: Some("1.2.3".to_owned()),
             vcpu_threads: vec![7],
-            serial,
-            agent: Some(agent),
+            serial: serial.into(),
+            agent: Some(AgentChannel::Standing(agent)),
             exit: Box::pin(async { exit.await.unwrap_or(ProcessExit::Unseen) }),
             events,
         }
@@ -176,6 +179,11 @@ impl Machine for FakeMachine {
 
     async fn vcpu_threads(&self) -> Result<Vec<u32>, BackendError> {
         Ok(vec![7])
+    }
+
+    async fn figures(&self) -> Result<Figures, BackendError> {
+        self.0.call("figures");
+        Ok(Figures::default())
     }
 }
 
@@ -308,10 +316,10 @@ impl Bench {
         let host = Rc::new(FakeHost(Rc::new(FakeBackend(Rc::clone(&self.world)))));
         let (say, listens) = oneshot::channel();
         let shim = tokio::task::spawn_local(async move {
-            serve(host, &order, || {
+            let ready = || {
                 let _ = say.send(());
-            })
-            .await
+            };
+            Box::pin(serve(host, &order, ready)).await
         });
         let _ = listens.await;
         shim

@@ -251,3 +251,51 @@ async fn the_next_shim_can_start_the_vm_again() {
     })
     .await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_reset_right_after_a_panic_is_a_panic_and_any_other_reset_is_none() {
+    locally(async {
+        let panic = "[ 9.1] ---[ end Kernel panic - not syncing: no init ]---\r\n";
+        let long_ago = format!("{panic}{}", "and life went on\r\n".repeat(200));
+        for (last, reason) in [
+            ("reboot: Restarting system\r\n", ExitReason::GuestReset),
+            (panic, ExitReason::GuestPanic),
+            (&long_ago, ExitReason::GuestReset),
+        ] {
+            let bench = Bench::new();
+            let (_client, shim) = bench.running().await;
+            bench.world.prints(last.as_bytes()).await;
+            let events = bench.world.events.borrow().clone().unwrap();
+            let ending = MachineEvent::Ending(ExitReason::GuestReset);
+            events.send(ending).await.unwrap();
+            bench.world.end(ProcessExit::Code(0));
+            shim.await.unwrap().unwrap();
+            assert_eq!(bench.vm().exit().unwrap().reason, reason, "{last}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn figures_are_asked_for_only_when_somebody_wants_them_and_once_for_all_who_do() {
+    locally(async {
+        let bench = Bench::new();
+        let (mut client, _shim) = bench.running().await;
+        client.call(Request::Pause).await.unwrap();
+        assert_eq!(*bench.world.calls.borrow(), ["start", "pause"]);
+        let mut other = bench.client().await;
+        let (one, two) = tokio::join!(client.call(Request::Figures), other.call(Request::Figures));
+        assert_eq!(one.unwrap(), Answer::Figures(Box::default()));
+        assert_eq!(two.unwrap(), Answer::Figures(Box::default()));
+        let asked = bench
+            .world
+            .calls
+            .borrow()
+            .iter()
+            .filter(|&&call| call == "figures")
+            .count();
+        assert!((1..=2).contains(&asked), "{asked}");
+        client.call(Request::Kill).await.unwrap();
+    })
+    .await;
+}

@@ -1,0 +1,26 @@
+//! What every VMM's guest is told on the kernel's command line.
+
+use super::Launch;
+
+/// The first disk in the guest.
+const DISK: &str = "/dev/vda";
+
+/// What the agent is told, or the kernel where it mounts the root file system itself.
+pub(super) fn for_the_guest(launch: &Launch, network: Option<String>) -> Vec<String> {
+    let mut args = Vec::new();
+    let agent_mounts = launch.has_agent && launch.initrd.is_some();
+    if launch.rootfs.is_some() {
+        args.push(if agent_mounts {
+            format!("smolvm.root={DISK}")
+        } else {
+            format!("root={DISK} rw")
+        });
+    }
+    if launch.has_agent {
+        args.push(format!("smolvm.name={}", launch.name));
+        args.extend(network);
+    } else if let Some(tap) = &launch.tap {
+        args.push(tap.kernel_arg(launch.name.as_str()));
+    }
+    args
+}

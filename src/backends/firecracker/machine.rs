@@ -1,0 +1,175 @@
+//! The live handle of a Firecracker.
+
+use std::fs;
+use std::rc::Rc;
+
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+
+use super::api::{Client, PROGRAM, protocol};
+use super::launch::DEATH;
+use super::metrics::{Devices, Metrics};
+use crate::backends::process::Process;
+use crate::backends::{BackendError, Machine, MachineEvent};
+use crate::vm::{ApiCall, Arch, BalloonFigures, ExitReason, Figures};
+
+/// A Firecracker that runs. Cheap to clone; calls may overlap.
+#[derive(Clone, Debug)]
+pub struct FirecrackerMachine {
+    api: Client,
+    process: Process,
+    arch: Arch,
+    devices: Devices,
+    metrics: Rc<Metrics>,
+    /// When the metrics began to be summed, where that is not the VM's start.
+    since: Option<jiff::Timestamp>,
+    events: mpsc::WeakSender<MachineEvent>,
+}
+
+impl FirecrackerMachine {
+    pub(super) fn new(
+        api: Client,
+        process: Process,
+        arch: Arch,
+        devices: Devices,
+        metrics: Metrics,
+        events: &mpsc::Sender<MachineEvent>,
+    ) -> Self {
+        Self {
+            api,
+            process,
+            arch,
+            devices,
+            metrics: Rc::new(metrics),
+            since: None,
+            events: events.downgrade(),
+        }
+    }
+
+    /// The same, whose metrics an earlier shim had summed so far.
+    pub(super) fn adopted(self) -> Self {
+        Self {
+            since: Some(jiff::Timestamp::now()),
+            ..self
+        }
+    }
+
+    async fn act(&self, action: &str) -> Result<(), BackendError> {
+        let call = ApiCall::put("/actions", json!({ "action_type": action }));
+        self.api.call(&call).await.map(drop)
+    }
+
+    async fn change_state(&self, state: &str) -> Result<(), BackendError> {
+        let call = ApiCall::patch("/vm", json!({ "state": state }));
+        self.api.call(&call).await.map(drop)
+    }
+
+    fn signal_error(&self, verb: &'static str) -> impl FnOnce(std::io::Error) -> BackendError {
+        let pid = self.process.id().pid;
+        move |source| BackendError::Io {
+            verb,
+            path: format!("{PROGRAM}, process {pid}").into(),
+            source,
+        }
+    }
+}
+
+impl Machine for FirecrackerMachine {
+    async fn start(&self) -> Result<(), BackendError> {
+        match self.act("InstanceStart").await {
+            Err(error @ BackendError::Disconnected { .. }) => {
+                // It is about to end. Its owner hears of that, drops this, and has more to say.
+                tokio::time::sleep(DEATH).await;
+                Err(error)
+            }
+            other => other,
+        }
+    }
+
+    async fn pause(&self) -> Result<(), BackendError> {
+        self.change_state("Paused").await
+    }
+
+    async fn resume(&self) -> Result<(), BackendError> {
+        self.change_state("Resumed").await
+    }
+
+    async fn is_paused(&self) -> Result<bool, BackendError> {
+        let call = ApiCall::get("/");
+        let answer = self.api.call(&call).await?;
+        match answer.get("state").and_then(Value::as_str) {
+            Some(state) => Ok(state == "Paused"),
+            None => Err(protocol(&call, "no state".to_owned())),
+        }
+    }
+
+    async fn power_button(&self) -> Result<(), BackendError> {
+        match self.arch {
+            Arch::X86_64 => self.act("SendCtrlAltDel").await,
+            Arch::Aarch64 => Err(BackendError::Refused {
+                program: PROGRAM,
+                command: "SendCtrlAltDel".to_owned(),
+                reason: "there is no such button on arm64".to_owned(),
+            }),
+        }
+    }
+
+    async fn quit(&self) -> Result<(), BackendError> {
+        // The signal ends it without a word, so the word is ours.
+        if let Some(events) = self.events.upgrade() {
+            let _ = events.try_send(MachineEvent::Ending(ExitReason::Stopped));
+        }
+        self.process.terminate().map_err(self.signal_error("end"))
+    }
+
+    fn kill(&self) -> Result<(), BackendError> {
+        self.process.kill().map_err(self.signal_error("kill"))
+    }
+
+    async fn vcpu_threads(&self) -> Result<Vec<u32>, BackendError> {
+        Ok(vcpu_threads(self.process.id().pid))
+    }
+
+    async fn figures(&self) -> Result<Figures, BackendError> {
+        // It is in the FIFO before the call is answered.
+        self.act("FlushMetrics").await?;
+        let mut figures = self.metrics.totals().figures(self.devices);
+        figures.since = self.since;
+        // One that was made without statistics, or without its driver in the guest, refuses.
+        let call = ApiCall::get("/balloon/statistics");
+        figures.balloon = self.api.call(&call).await.ok().and_then(|it| balloon(&it));
+        Ok(figures)
+    }
+}
+
+/// `BalloonStats` of the API: pages and MiB of the balloon, bytes of the guest's own.
+fn balloon(answer: &Value) -> Option<BalloonFigures> {
+    let number = |key| answer.get(key).and_then(Value::as_u64);
+    let mib = |key| number(key).map(|mib| mib << 20);
+    BalloonFigures {
+        target_bytes: mib("target_mib"),
+        actual_bytes: mib("actual_mib"),
+        free_bytes: number("free_memory"),
+        available_bytes: number("available_memory"),
+        total_bytes: number("total_memory"),
+    }
+    .known()
+}
+
+/// Firecracker names its threads; there are none of vCPUs before the start.
+pub(super) fn vcpu_threads(pid: u32) -> Vec<u32> {
+    let tasks = fs::read_dir(format!("/proc/{pid}/task"));
+    let mut threads: Vec<(u32, u32)> = tasks
+        .into_iter()
+        .flatten()
+        .filter_map(|task| {
+            let task = task.ok()?;
+            let thread = task.file_name().to_str()?.parse().ok()?;
+            let name = fs::read_to_string(task.path().join("comm")).ok()?;
+            let index = name.trim_end().strip_prefix("fc_vcpu ")?.parse().ok()?;
+            Some((index, thread))
+        })
+        .collect();
+    threads.sort_unstable();
+    threads.into_iter().map(|(_, thread)| thread).collect()
+}

@@ -1,0 +1,59 @@
+//! Firecracker: Linux with KVM.
+
+mod adopt;
+mod api;
+mod boot_args;
+mod disk;
+mod exit;
+mod fifo;
+mod kernel;
+mod launch;
+mod machine;
+mod metrics;
+mod places;
+mod plan;
+mod program;
+mod version;
+
+pub use machine::FirecrackerMachine;
+pub use plan::plan;
+pub use program::program;
+pub use version::Version;
+
+use std::ffi::OsString;
+
+use super::{Backend, BackendError, Launch, Launched};
+use crate::vm::{BootPhase, ProcessId};
+
+/// What an exit code of Firecracker's means, where it has a meaning of its own.
+pub fn exit_words(code: i32) -> Option<&'static str> {
+    exit::words(code)
+}
+
+/// Launches and adopts Firecracker.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Firecracker;
+
+impl Backend for Firecracker {
+    type Machine = FirecrackerMachine;
+
+    fn command_line(&self, launch: &Launch) -> Result<Vec<OsString>, BackendError> {
+        Ok(launch::argv(launch))
+    }
+
+    async fn launch(
+        &self,
+        launch: &Launch,
+        stamp: &mut dyn FnMut(BootPhase),
+    ) -> Result<Launched<FirecrackerMachine>, BackendError> {
+        launch::launch(launch, stamp).await
+    }
+
+    async fn adopt(
+        &self,
+        launch: &Launch,
+        process: ProcessId,
+    ) -> Result<Launched<FirecrackerMachine>, BackendError> {
+        adopt::adopt(launch, process).await
+    }
+}

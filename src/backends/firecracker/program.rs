@@ -1,0 +1,56 @@
+//! Firecracker's program on this host.
+
+use std::path::PathBuf;
+
+use crate::backends::BackendError;
+use crate::backends::resolve::{find_program, is_program};
+use crate::vm::BackendKind;
+
+const NAME: &str = "firecracker";
+
+/// The program: `FIRECRACKER_BIN` if it is set, else from `PATH`, else where SmolVM keeps its own.
+/// Nothing is run.
+pub fn program() -> Result<PathBuf, BackendError> {
+    if let Some(named) = std::env::var_os("FIRECRACKER_BIN").filter(|path| !path.is_empty()) {
+        let named = PathBuf::from(named);
+        let found = if named.components().count() > 1 {
+            std::path::absolute(&named)
+                .ok()
+                .filter(|path| is_program(path))
+        } else {
+            named.to_str().and_then(find_program)
+        };
+        return found.ok_or_else(|| BackendError::Unavailable {
+            backend: BackendKind::Firecracker,
+            why: format!(
+                "FIRECRACKER_BIN names `{}`, which is no program",
+                named.display()
+            ),
+            hint: "unset FIRECRACKER_BIN, or set it to the path of the program".to_owned(),
+        });
+    }
+    find_program(NAME).or_else(of_smolvm).ok_or_else(missing)
+}
+
+fn of_smolvm() -> Option<PathBuf> {
+    let home = std::env::var_os("HOME").map(PathBuf::from)?;
+    let program = home.join(".smolvm/bin").join(NAME);
+    (home.is_absolute() && is_program(&program)).then_some(program)
+}
+
+fn missing() -> BackendError {
+    let (why, hint) = if cfg!(target_os = "linux") {
+        (
+            "`firecracker` is neither in PATH nor in ~/.smolvm/bin",
+            "install it with `sudo scripts/system-setup.sh --configure-runtime`, or use \
+             `--backend qemu`",
+        )
+    } else {
+        ("it needs Linux with KVM", "use `--backend qemu`")
+    };
+    BackendError::Unavailable {
+        backend: BackendKind::Firecracker,
+        why: why.to_owned(),
+        hint: hint.to_owned(),
+    }
+}

@@ -1,0 +1,127 @@
+//! The serial line of a guest, whatever the VMM makes it of.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::UnixStream;
+use tokio::net::unix::pipe;
+
+/// The serial line of a guest: bytes in both directions, without any window size.
+///
+/// It must be read whenever it has something: a connected client that does not read freezes a
+/// QEMU guest in its UART, and costs a Firecracker guest what it prints.
+#[derive(Debug)]
+pub struct Line(Ends);
+
+#[derive(Debug)]
+enum Ends {
+    Stream(UnixStream),
+    Pipes {
+        from_guest: pipe::Receiver,
+        to_guest: pipe::Sender,
+    },
+}
+
+impl From<UnixStream> for Line {
+    fn from(stream: UnixStream) -> Self {
+        Self(Ends::Stream(stream))
+    }
+}
+
+impl Line {
+    /// A line out of two pipes, one for each direction.
+    pub fn pipes(from_guest: pipe::Receiver, to_guest: pipe::Sender) -> Self {
+        Self(Ends::Pipes {
+            from_guest,
+            to_guest,
+        })
+    }
+
+    /// Resolves when [`Self::try_read`] may have something.
+    pub async fn readable(&self) -> io::Result<()> {
+        match &self.0 {
+            Ends::Stream(stream) => stream.readable().await,
+            Ends::Pipes { from_guest, .. } => from_guest.readable().await,
+        }
+    }
+
+    /// Resolves when [`Self::try_write`] may take something.
+    pub async fn writable(&self) -> io::Result<()> {
+        match &self.0 {
+            Ends::Stream(stream) => stream.writable().await,
+            Ends::Pipes { to_guest, .. } => to_guest.writable().await,
+        }
+    }
+
+    /// Reads what is there; 0 bytes at the end of the line, `WouldBlock` when there is nothing.
+    pub fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        match &self.0 {
+            Ends::Stream(stream) => stream.try_read(buffer),
+            Ends::Pipes { from_guest, .. } => from_guest.try_read(buffer),
+        }
+    }
+
+    /// Writes as much as the line takes, `WouldBlock` when that is nothing.
+    pub fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
+        match &self.0 {
+            Ends::Stream(stream) => stream.try_write(bytes),
+            Ends::Pipes { to_guest, .. } => to_guest.try_write(bytes),
+        }
+    }
+
+    /// As [`Self::try_read`], but asks the kernel itself: the event loop may not have heard yet that
+    /// there is something.
+    pub fn read_now(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        Ok(nix::unistd::read(self.readable_end(), buffer)?)
+    }
+
+    fn readable_end(&self) -> BorrowedFd<'_> {
+        match &self.0 {
+            Ends::Stream(stream) => stream.as_fd(),
+            Ends::Pipes { from_guest, .. } => from_guest.as_fd(),
+        }
+    }
+}
+
+impl AsyncRead for Line {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match &mut self.get_mut().0 {
+            Ends::Stream(stream) => Pin::new(stream).poll_read(context, buffer),
+            Ends::Pipes { from_guest, .. } => Pin::new(from_guest).poll_read(context, buffer),
+        }
+    }
+}
+
+impl Line {
+    fn writer(&mut self) -> Pin<&mut (dyn AsyncWrite + Unpin)> {
+        Pin::new(match &mut self.0 {
+            Ends::Stream(stream) => stream,
+            Ends::Pipes { to_guest, .. } => to_guest,
+        })
+    }
+}
+
+impl AsyncWrite for Line {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.get_mut().writer().poll_write(context, bytes)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.get_mut().writer().poll_flush(context)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.get_mut().writer().poll_shutdown(context)
+    }
+}
