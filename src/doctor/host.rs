@@ -12,7 +12,7 @@ use nix::unistd::{AccessFlags, Gid, Group, Uid, access};
 use super::command;
 use crate::backends::kvm::{self, Verdict};
 use crate::backends::resolve::{self, Runnable};
-use crate::backends::{BackendError, accel, qemu};
+use crate::backends::{BackendError, accel, firecracker, qemu};
 use crate::fault::set_up;
 use crate::guest::ImageStore;
 use crate::network::{self, Leftover, Privilege};
@@ -162,20 +162,11 @@ impl Host for ThisHost {
                 other => other.to_string(),
             });
         }
-        let named = std::env::var_os("FIRECRACKER_BIN")
-            .filter(|value| name == "firecracker" && !value.is_empty());
-        if let Some(path) = named.map(PathBuf::from) {
-            let why = || {
-                format!(
-                    "FIRECRACKER_BIN names `{}`, which is no program",
-                    path.display()
-                )
-            };
-            return if resolve::is_program(&path) {
-                Ok(path)
-            } else {
-                Err(why())
-            };
+        if name == "firecracker" {
+            return firecracker::program().map_err(|error| match error {
+                BackendError::Unavailable { why, .. } => why,
+                other => other.to_string(),
+            });
         }
         // What is run with privileges is looked for where the system keeps it, as a VM's start does.
         if ["ip", "nft", "sysctl", "sudo"].contains(&name) {

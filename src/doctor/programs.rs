@@ -4,14 +4,12 @@ use super::exam::Exam;
 use super::finding::Fix;
 use super::hypervisor::by_hand;
 use super::outcome::{Outcome, advice, fail, pass, run, skip, warn};
+use crate::backends::firecracker::{OLDEST, Version};
 use crate::backends::packages::Package;
 use crate::fault::set_up;
 
 /// What QEMU is needed for at least: the oldest release that has all that we say on its command line.
 const OLDEST_QEMU: u32 = 6;
-
-/// The oldest Firecracker whose API keeps its promises: 1.0.
-const OLDEST_FIRECRACKER: u32 = 1;
 
 /// What sets this host up for Firecracker and TAP networks.
 pub(super) fn set_up(exam: &Exam) -> Fix {
@@ -42,9 +40,9 @@ pub(super) fn firecracker_version(exam: &Exam) -> Outcome {
         Ok(answer) => answer,
         Err(why) => return fail(why, set_up(exam)),
     };
-    match version(&answer) {
-        Some(version) if major(version).is_some_and(|major| major < OLDEST_FIRECRACKER) => fail(
-            format!("{version}, but {OLDEST_FIRECRACKER}.0 is the oldest that can be used"),
+    match Version::parse(&answer) {
+        Some(version) if version < OLDEST => fail(
+            format!("{version}, but {OLDEST} is the oldest that can be used"),
             set_up(exam),
         ),
         Some(version) => pass(version),

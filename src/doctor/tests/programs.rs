@@ -57,9 +57,14 @@ fn firecracker_must_be_of_a_version_and_for_a_processor_that_can_be_used() {
                 "names no version",
             ),
             (
-                &|host| host.answer(ASK, "Firecracker v0.25.2\n"),
+                &|host| host.answer(ASK, "Firecracker v1.6.9\n"),
                 Fail,
-                "0.25.2, but 1.0 is the oldest",
+                "1.6.9, but 1.7.0 is the oldest",
+            ),
+            (
+                &|host| host.answer(ASK, "Firecracker v1.7.0-dev\n\nmore\n"),
+                Pass,
+                "1.7.0",
             ),
             (&|host| host.refuse(ASK), Fail, "failed"),
         ],
