@@ -174,6 +174,12 @@ impl Exam {
         self.host().privilege()
     }
 
+    /// Whether the commands of a TAP network may be run, and how, or why not.
+    pub(super) fn authority(&self) -> Result<Privilege, String> {
+        self.note("asked sudo -n -l for each command that makes a TAP network".to_owned());
+        self.host().authority()
+    }
+
     /// Whether a VM could be given a TAP device, and how, or why not.
     pub(super) fn tap_permission(&self) -> Result<Privilege, &str> {
         if self.privilege() == Privilege::Sudo {

@@ -88,6 +88,8 @@ pub(super) trait Host: Send + Sync + 'static {
     fn open_files(&self) -> Option<u64>;
     /// How commands that change the network are run from here.
     fn privilege(&self) -> Privilege;
+    /// Whether those commands may be run, and how, or why not.
+    fn authority(&self) -> Result<Privilege, String>;
     /// Whether a VM could be given a TAP device, and how, or why not.
     fn tap_permission(&self) -> Result<Privilege, String>;
     /// What VMs that ended unseen have left in the network, or why that is not known.
@@ -233,6 +235,10 @@ impl Host for ThisHost {
 
     fn privilege(&self) -> Privilege {
         network::privilege()
+    }
+
+    fn authority(&self) -> Result<Privilege, String> {
+        network::authority()
     }
 
     fn tap_permission(&self) -> Result<Privilege, String> {

@@ -42,13 +42,17 @@ pub(super) fn sudo(exam: &Exam) -> Outcome {
     if exam.privilege() == Privilege::Own {
         return pass("not needed: this process may administer the network itself");
     }
-    let answer = exam
-        .program("sudo")
-        .and_then(|sudo| exam.output(&sudo, &["-n", "true"]));
-    match answer {
-        Ok(_) => pass("configured"),
-        // Rules may allow what is needed and nothing else.
-        Err(_) if exam.tap_permission().is_ok() => pass("configured"),
+    // Rules may allow what is needed and nothing else; where the tools are missing only sudo is asked.
+    let by_itself = || {
+        let sudo = exam.program("sudo")?;
+        exam.output(&sudo, &["-n", "true"])
+    };
+    match exam
+        .authority()
+        .map(drop)
+        .or_else(|_| by_itself().map(drop))
+    {
+        Ok(()) => pass("configured"),
         Err(why) => warn(format!("{why}; TAP networking needs it"), set_up(exam)),
     }
 }

@@ -83,6 +83,12 @@ pub fn permitted() -> Result<Privilege, String> {
     if let Err(errno) = tun {
         return Err(format!("`/dev/net/tun` cannot be opened: {}", errno.desc()));
     }
+    authority()
+}
+
+/// Whether this process may run the privileged commands, and how, whatever else they need; else why
+/// not, as a clause. Changes nothing; asks sudo as [`permitted`] does.
+pub fn authority() -> Result<Privilege, String> {
     if privilege() == Privilege::Own {
         return Ok(Privilege::Own);
     }

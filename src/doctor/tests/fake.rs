@@ -24,6 +24,8 @@ pub(super) struct FakeHost {
     pub(super) terminal: Option<(u16, u16)>,
     pub(super) open_files: Option<u64>,
     pub(super) privilege: Privilege,
+    /// Whether sudo's rules permit what a TAP network takes.
+    pub(super) rules: bool,
     pub(super) tap: Result<Privilege, String>,
     pub(super) left: Result<Vec<Leftover>, String>,
     pub(super) script: Option<PathBuf>,
@@ -83,6 +85,7 @@ impl FakeHost {
             terminal: Some((120, 40)),
             open_files: Some(1024),
             privilege: Privilege::Sudo,
+            rules: true,
             tap: Ok(Privilege::Sudo),
             left: Ok(Vec::new()),
             script: Some("/opt/tree/scripts/system-setup.sh".into()),
@@ -328,6 +331,12 @@ impl Host for FakeHost {
 
     fn privilege(&self) -> Privilege {
         self.privilege
+    }
+
+    fn authority(&self) -> Result<Privilege, String> {
+        let rules = self.rules && self.programs.contains_key("sudo");
+        let refused = || "`sudo -n` does not permit it".to_owned();
+        rules.then_some(self.privilege).ok_or_else(refused)
     }
 
     fn tap_permission(&self) -> Result<Privilege, String> {

@@ -40,6 +40,7 @@ fn a_tap_network_is_permitted_to_root_to_capabilities_and_by_sudo() {
     const PERMISSIONS: &str = "network-permissions";
     let refused = FakeHost::sound().with(|host| {
         host.refuse("sudo");
+        host.rules = false;
         host.tap = Err("`sudo -n` does not permit it".to_owned());
     });
     expect(&refused, Qemu, "sudo", Skip, "qemu does without");
@@ -69,6 +70,12 @@ fn a_tap_network_is_permitted_to_root_to_capabilities_and_by_sudo() {
     expect(&narrow, Firecracker, "sudo", Pass, "configured");
     let words = "network commands and sudo policy are available";
     expect(&narrow, Firecracker, PERMISSIONS, Pass, words);
+    // What else is in the way of a TAP device is not sudo's fault.
+    let closed = narrow.with(|host| host.tap = Err("`/dev/net/tun` cannot be opened".to_owned()));
+    expect(&closed, Firecracker, "sudo", Pass, "configured");
+    expect(&closed, Firecracker, PERMISSIONS, Warn, "cannot be opened");
+    let without_rules = FakeHost::sound().with(|host| host.rules = false);
+    expect(&without_rules, Firecracker, "sudo", Pass, "configured");
 }
 
 #[test]
