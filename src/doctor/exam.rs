@@ -51,7 +51,7 @@ pub(super) struct Case {
     abilities: OnceLock<Abilities>,
     tables: OnceLock<Result<String, String>>,
     vms: OnceLock<Result<Vec<KnownVm>, String>>,
-    tap: OnceLock<Result<Privilege, String>>,
+    authority: OnceLock<Result<Privilege, String>>,
 }
 
 impl Case {
@@ -76,7 +76,7 @@ impl Case {
             abilities: OnceLock::new(),
             tables: OnceLock::new(),
             vms: OnceLock::new(),
-            tap: OnceLock::new(),
+            authority: OnceLock::new(),
         }
     }
 }
@@ -175,18 +175,18 @@ impl Exam {
     }
 
     /// Whether the commands of a TAP network may be run, and how, or why not.
-    pub(super) fn authority(&self) -> Result<Privilege, String> {
-        self.note("asked sudo -n -l for each command that makes a TAP network".to_owned());
-        self.host().authority()
-    }
-
-    /// Whether a VM could be given a TAP device, and how, or why not.
-    pub(super) fn tap_permission(&self) -> Result<Privilege, &str> {
+    pub(super) fn authority(&self) -> Result<Privilege, &str> {
         if self.privilege() == Privilege::Sudo {
             self.note("asked sudo -n -l for each command that makes a TAP network".to_owned());
         }
-        let permission = self.case.tap.get_or_init(|| self.host().tap_permission());
-        permission.as_ref().copied().map_err(String::as_str)
+        let authority = self.case.authority.get_or_init(|| self.host().authority());
+        authority.as_ref().copied().map_err(String::as_str)
+    }
+
+    /// Whether a VM could be given a TAP device, and how, or why not.
+    pub(super) fn tap_permission(&self) -> Result<Privilege, String> {
+        self.host().tap_prerequisites()?;
+        self.authority().map_err(str::to_owned)
     }
 
     /// Runs a program of the network with the privileges that it needs: by itself, or by `sudo -n`.

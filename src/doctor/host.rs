@@ -90,8 +90,8 @@ pub(super) trait Host: Send + Sync + 'static {
     fn privilege(&self) -> Privilege;
     /// Whether those commands may be run, and how, or why not.
     fn authority(&self) -> Result<Privilege, String>;
-    /// Whether a VM could be given a TAP device, and how, or why not.
-    fn tap_permission(&self) -> Result<Privilege, String>;
+    /// What is missing for a TAP device besides privileges, as a clause.
+    fn tap_prerequisites(&self) -> Result<(), String>;
     /// What VMs that ended unseen have left in the network, or why that is not known.
     fn network_leftovers(&self, store: &Store) -> Result<Vec<Leftover>, String>;
     /// The script that sets this host up for Firecracker, where the program finds it.
@@ -241,8 +241,8 @@ impl Host for ThisHost {
         network::authority()
     }
 
-    fn tap_permission(&self) -> Result<Privilege, String> {
-        network::permitted()
+    fn tap_prerequisites(&self) -> Result<(), String> {
+        network::prerequisites()
     }
 
     fn network_leftovers(&self, store: &Store) -> Result<Vec<Leftover>, String> {

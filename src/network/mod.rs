@@ -72,5 +72,7 @@ pub use error::NetworkError;
 pub use filter::{RULES, TABLE};
 pub use host::{Traffic, traffic};
 pub use leftover::{Leftover, leftovers, remove};
-pub use privilege::{Privilege, authority, permitted, permitted_lately, privilege, program};
+pub use privilege::{
+    Privilege, authority, permitted, permitted_lately, prerequisites, privilege, program,
+};
 pub use step::sudoers;

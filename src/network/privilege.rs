@@ -65,6 +65,13 @@ fn may_itself(status: &str, root: bool) -> bool {
 /// is permitted, all at once (about 10 ms). Where sudo wants a password for some of them only, sudo
 /// may say yes here and no later.
 pub fn permitted() -> Result<Privilege, String> {
+    prerequisites()?;
+    authority()
+}
+
+/// Whether this host has what a TAP device takes besides privileges; else what is missing, as a
+/// clause.
+pub fn prerequisites() -> Result<(), String> {
     if !cfg!(target_os = "linux") {
         return Err("they are a thing of Linux".to_owned());
     }
@@ -83,7 +90,7 @@ pub fn permitted() -> Result<Privilege, String> {
     if let Err(errno) = tun {
         return Err(format!("`/dev/net/tun` cannot be opened: {}", errno.desc()));
     }
-    authority()
+    Ok(())
 }
 
 /// Whether this process may run the privileged commands, and how, whatever else they need; else why

@@ -26,7 +26,7 @@ pub(super) struct FakeHost {
     pub(super) privilege: Privilege,
     /// Whether sudo's rules permit what a TAP network takes.
     pub(super) rules: bool,
-    pub(super) tap: Result<Privilege, String>,
+    pub(super) tap: Result<(), String>,
     pub(super) left: Result<Vec<Leftover>, String>,
     pub(super) script: Option<PathBuf>,
     pub(super) vms: Result<Vec<KnownVm>, String>,
@@ -86,7 +86,7 @@ impl FakeHost {
             open_files: Some(1024),
             privilege: Privilege::Sudo,
             rules: true,
-            tap: Ok(Privilege::Sudo),
+            tap: Ok(()),
             left: Ok(Vec::new()),
             script: Some("/opt/tree/scripts/system-setup.sh".into()),
             vms: Ok(Vec::new()),
@@ -334,19 +334,16 @@ impl Host for FakeHost {
     }
 
     fn authority(&self) -> Result<Privilege, String> {
-        let rules = self.rules && self.programs.contains_key("sudo");
+        let may = self.privilege == Privilege::Own || self.programs.contains_key("sudo");
         let refused = || "`sudo -n` does not permit it".to_owned();
-        rules.then_some(self.privilege).ok_or_else(refused)
+        (may && self.rules)
+            .then_some(self.privilege)
+            .ok_or_else(refused)
     }
 
-    fn tap_permission(&self) -> Result<Privilege, String> {
-        let needed: &[&str] = match self.privilege {
-            Privilege::Own => &["ip", "nft"],
-            Privilege::Sudo => &["ip", "nft", "sudo"],
-        };
-        for name in needed {
-            self.program(name)?;
-        }
+    fn tap_prerequisites(&self) -> Result<(), String> {
+        self.program("ip")?;
+        self.program("nft")?;
         self.tap.clone()
     }
 
