@@ -127,7 +127,9 @@ impl Exam {
 
     pub(super) fn runnable(&self) -> &Runnable {
         self.note("looked for what each backend cannot do without".to_owned());
-        self.case.runnable.get_or_init(|| self.host().runnable())
+        // The probe is not run twice.
+        let look = || self.host().runnable(&|| self.kvm().clone());
+        self.case.runnable.get_or_init(look)
     }
 
     /// A small text file, as those of `/proc` and `/sys` are.

@@ -58,8 +58,8 @@ pub(super) trait Host: Send + Sync + 'static {
     fn kernel(&self) -> Kernel;
     /// Who we are, effectively.
     fn user(&self) -> u32;
-    /// Which backends can run, as the choice between them sees it.
-    fn runnable(&self) -> Runnable;
+    /// Which backends can run, as the choice between them sees it; `kvm` is asked where it matters.
+    fn runnable(&self, kvm: &dyn Fn() -> Verdict) -> Runnable;
     /// What KVM really does; probed anew.
     fn kvm(&self) -> Verdict;
     /// Whether Hypervisor.framework works, or why it does not.
@@ -142,8 +142,8 @@ impl Host for ThisHost {
         Uid::effective().as_raw()
     }
 
-    fn runnable(&self) -> Runnable {
-        resolve::runnable(kvm::probe)
+    fn runnable(&self, kvm: &dyn Fn() -> Verdict) -> Runnable {
+        resolve::runnable(kvm)
     }
 
     fn kvm(&self) -> Verdict {

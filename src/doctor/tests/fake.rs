@@ -265,7 +265,7 @@ impl Host for FakeHost {
         self.user
     }
 
-    fn runnable(&self) -> Runnable {
+    fn runnable(&self, _kvm: &dyn Fn() -> kvm::Verdict) -> Runnable {
         self.runnable.clone()
     }
 
