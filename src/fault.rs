@@ -9,6 +9,8 @@ use std::error::Error;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+pub mod set_up;
+
 use serde::{Deserialize, Serialize};
 
 /// The stable word for a kind of failure, as `error.code` in every `--json` answer.

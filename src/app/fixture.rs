@@ -12,7 +12,7 @@ use crate::config::Config;
 use crate::console::{Size, Terminal};
 use crate::doctor::{Finding, Fix, Marks, Progress, Readiness, Report, Status, Summary, Verdict};
 use crate::fault::{Code, Failure};
-use crate::fleet::Objection;
+use crate::fleet::{Objection, Outlook, Trait};
 use crate::sampler::Sample;
 use crate::vm::{
     Accel, BackendKind, BootPhase, BootPhases, BootRecord, BootResult, Exit, ExitReason, ImageRef,
@@ -298,6 +298,49 @@ pub(crate) fn report() -> Report {
     }
 }
 
+/// What a backend brings on a host whose KVM emulates.
+fn outlook(backend: BackendKind) -> Outlook {
+    let [choice, speed, network, disk] = match backend {
+        BackendKind::Firecracker => [
+            "firecracker: --backend says so",
+            "doubtful: firecracker runs on KVM only, although KVM here emulates kernel code",
+            "none, no TAP device is permitted: this user is not root",
+            "a raw copy, which shares blocks where the file system can",
+        ],
+        BackendKind::Qemu => [
+            "qemu: --backend says so",
+            "emulated, many times slower: KVM here emulates kernel code",
+            "user mode, which needs no privilege",
+            "a qcow2 layer over the root file system",
+        ],
+    };
+    let about = |about, text: &str, is_poor| Trait {
+        about,
+        text: text.to_owned(),
+        is_poor,
+    };
+    let is_firecracker = backend == BackendKind::Firecracker;
+    Outlook {
+        backend,
+        traits: vec![
+            about("backend", choice, false),
+            about("speed", speed, true),
+            about("network", network, is_firecracker),
+            about("disk", disk, false),
+            about("snapshot", "not in this version", true),
+        ],
+    }
+}
+
+/// The answer of a check that found nothing wrong.
+pub(crate) fn acceptable(generation: u64, backend: BackendKind) -> Message {
+    Message::Checked {
+        generation,
+        objections: Vec::new(),
+        outlook: Some(Box::new(outlook(backend))),
+    }
+}
+
 /// The answer of a check that found the name taken.
 pub(crate) fn name_taken(generation: u64) -> Message {
     let failure = Failure::new(Code::AlreadyExists, "a VM named `web` exists already");
@@ -308,6 +351,7 @@ pub(crate) fn name_taken(generation: u64) -> Message {
     Message::Checked {
         generation,
         objections,
+        outlook: Some(Box::new(outlook(BackendKind::Qemu))),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::config::Config;
-use crate::fleet::{Draft, Objection};
+use crate::fleet::{Draft, Objection, Outlook, Trait};
 use crate::vm::{DiskMode, NetworkMode, PortForward};
 
 /// A field of the form.
@@ -104,6 +104,12 @@ pub struct Form {
     pub generation: u64,
     /// What the last check objected to; `None` as long as it is under way.
     pub objections: Option<Vec<Objection>>,
+    /// What the VM would be like, as of the last check.
+    pub outlook: Option<Box<Outlook>>,
+    /// What it would have been like with the backend before.
+    before: Option<Box<Outlook>>,
+    /// The backend that is asked for elsewhere: as long as it stands, the form asks for none.
+    asked: String,
     /// A name that would be taken for an empty one.
     pub free_name: Option<String>,
     /// Images at hand.
@@ -115,12 +121,13 @@ pub struct Form {
 }
 
 impl Form {
-    /// A form with the configuration's defaults.
-    pub fn new(config: &Config) -> Self {
+    /// A form with the configuration's defaults; `asked` is the backend that command line,
+    /// environment and configuration come to, in the user's word.
+    pub fn new(config: &Config, asked: &str) -> Self {
         let values = BTreeMap::from([
             (Field::Name, String::new()),
             (Field::Image, config.image.clone()),
-            (Field::Backend, config.backend.clone()),
+            (Field::Backend, asked.to_owned()),
             (Field::Cpus, config.vcpu_count.to_string()),
             (Field::Memory, config.mem_size_mib.to_string()),
             (Field::Network, config.network.to_string()),
@@ -132,6 +139,9 @@ impl Form {
             values,
             generation: 0,
             objections: None,
+            outlook: None,
+            before: None,
+            asked: asked.to_owned(),
             free_name: None,
             images: Vec::new(),
             is_submitted: false,
@@ -148,6 +158,29 @@ impl Form {
         self.values.insert(field, value);
         self.generation += 1;
         self.failure = None;
+    }
+
+    /// Takes in what a check found.
+    pub fn take_in(&mut self, objections: Vec<Objection>, outlook: Option<Box<Outlook>>) {
+        self.objections = Some(objections);
+        let is_other = |old: &Outlook| {
+            outlook
+                .as_ref()
+                .is_some_and(|new| new.backend != old.backend)
+        };
+        let old = self.outlook.take();
+        if old.as_deref().is_some_and(is_other) {
+            self.before = old;
+        }
+        self.outlook = outlook;
+    }
+
+    /// Whether this was different with the backend before.
+    pub fn is_changed(&self, now: &Trait) -> bool {
+        let before = self.before.iter().flat_map(|before| &before.traits);
+        before
+            .filter(|was| was.about == now.about)
+            .any(|was| was.text != now.text)
     }
 
     /// Types a character into the field in focus. Fields of few words take none.
@@ -269,7 +302,7 @@ impl Form {
         match field {
             Field::Name => draft.name = given(),
             Field::Image => draft.image = given(),
-            Field::Backend => draft.backend = given(),
+            Field::Backend => draft.backend = given().filter(|word| *word != self.asked),
             Field::Cpus => {
                 draft.vcpu_count = Some(value.parse().map_err(|_| number("a number of vCPUs"))?);
             }
@@ -311,7 +344,7 @@ mod tests {
     use super::*;
 
     fn typed(field: Field, text: &str) -> Form {
-        let mut form = Form::new(&Config::default());
+        let mut form = Form::new(&Config::default(), "auto");
         form.focus = field;
         form.clear();
         text.chars().for_each(|c| form.type_character(c));
@@ -320,7 +353,7 @@ mod tests {
 
     #[test]
     fn the_untouched_form_makes_a_draft_of_the_defaults() {
-        let draft = Form::new(&Config::default()).draft().unwrap();
+        let draft = Form::new(&Config::default(), "auto").draft().unwrap();
         assert_eq!(draft.name, None);
         assert_eq!(draft.image.as_deref(), Some("tiny"));
         assert_eq!((draft.vcpu_count, draft.mem_size_mib), (Some(1), Some(256)));
@@ -344,7 +377,7 @@ mod tests {
 
     #[test]
     fn choices_go_around_and_numbers_count() {
-        let mut form = Form::new(&Config::default());
+        let mut form = Form::new(&Config::default(), "auto");
         form.focus = Field::Backend;
         for expected in ["firecracker", "qemu", "auto"] {
             form.choose(true);

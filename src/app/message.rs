@@ -3,7 +3,7 @@
 use crate::console::keys::Key;
 use crate::doctor::Progress;
 use crate::fault::Failure;
-use crate::fleet::Objection;
+use crate::fleet::{Objection, Outlook};
 use crate::sampler::Sample;
 use crate::vm::{BootPhase, BootRecord, Operation, Vm, VmName};
 
@@ -56,6 +56,8 @@ pub enum Message {
         generation: u64,
         /// What is wrong with it.
         objections: Vec<Objection>,
+        /// What the VM would be like; `None` while its backend is no backend.
+        outlook: Option<Box<Outlook>>,
     },
     /// A VM was made, or not.
     Created(Result<VmName, Failure>),

@@ -45,7 +45,7 @@ pub struct Options {
     pub open: Option<String>,
     /// Whether colours may be used.
     pub color: bool,
-    /// The backend that was asked for with `--backend`, for the doctor.
+    /// The backend that was asked for with `--backend`, for the doctor and for new VMs.
     pub backend: Option<String>,
 }
 

@@ -216,6 +216,8 @@ pub struct Scroll {
 pub struct State {
     /// The settings.
     pub config: Config,
+    /// The backend that is asked for, in the user's word.
+    pub backend: String,
     /// The keys.
     pub keymap: Keymap,
     /// When the last message came.
@@ -276,6 +278,7 @@ impl State {
     /// The state before anything is known.
     pub fn new(config: Config, keymap: Keymap, size: (u16, u16)) -> Self {
         Self {
+            backend: config.backend.clone(),
             config,
             keymap,
             now: Now::default(),

@@ -12,12 +12,40 @@ pub struct Chosen {
     pub accel: Accel,
     /// Why, as a clause such as `KVM here emulates kernel code`.
     pub reason: String,
+    /// Whether the probe doubts it: it is taken because it was asked for, or there is no other.
+    pub is_doubtful: bool,
 }
 
-/// Chooses for `spec` given what the probe found; an accelerator that the spec insists on is taken
+/// What the choice depends on of a VM.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// Who runs it.
+    pub backend: BackendKind,
+    /// The accelerator to insist on.
+    pub accel: Option<Accel>,
+    /// Processor architecture of the guest.
+    pub arch: Arch,
+}
+
+impl From<&VmSpec> for Asked {
+    fn from(spec: &VmSpec) -> Self {
+        Self {
+            backend: spec.backend,
+            accel: spec.accel,
+            arch: spec.arch,
+        }
+    }
+}
+
+/// Chooses for a spec given what the probe found; an accelerator that the spec insists on is taken
 /// even when the probe doubts it, and the reason says so. One that cannot work at all, because it
 /// is absent, locked or made for another architecture, is an error.
-pub fn choose(spec: &VmSpec, host: Option<Arch>, kvm: &Verdict) -> Result<Chosen, BackendError> {
+pub fn choose(
+    asked: impl Into<Asked>,
+    host: Option<Arch>,
+    kvm: &Verdict,
+) -> Result<Chosen, BackendError> {
+    let spec = asked.into();
     match spec.backend {
         BackendKind::Firecracker => of_firecracker(spec, host, kvm),
         BackendKind::Qemu => decide(spec, host, kvm, hvf),
@@ -26,11 +54,7 @@ pub fn choose(spec: &VmSpec, host: Option<Arch>, kvm: &Verdict) -> Result<Chosen
 
 /// Firecracker's only accelerator. What the probe doubts is started all the same, and the doubt
 /// told: a guest may run that the probe does not know, and Firecracker says best why it cannot.
-fn of_firecracker(
-    spec: &VmSpec,
-    host: Option<Arch>,
-    kvm: &Verdict,
-) -> Result<Chosen, BackendError> {
+fn of_firecracker(spec: Asked, host: Option<Arch>, kvm: &Verdict) -> Result<Chosen, BackendError> {
     let refused = |accel, why: String| Err(BackendError::Accelerator { accel, why });
     match spec.accel {
         Some(accel) if accel != Accel::Kvm => {
@@ -42,9 +66,11 @@ fn of_firecracker(
         }
         _ => {}
     }
+    let doubt = kvm.usable();
     Ok(Chosen {
         accel: Accel::Kvm,
-        reason: match kvm.usable() {
+        is_doubtful: doubt.is_err(),
+        reason: match doubt {
             Ok(()) => "KVM works here".to_owned(),
             Err(doubt) => format!("firecracker runs on KVM only, although {doubt}"),
         },
@@ -53,7 +79,7 @@ fn of_firecracker(
 
 /// As [`choose`], with the look at Hypervisor.framework made only when it decides.
 fn decide(
-    spec: &VmSpec,
+    spec: Asked,
     host: Option<Arch>,
     kvm: &Verdict,
     hvf: fn() -> Result<(), String>,
@@ -61,6 +87,7 @@ fn decide(
     let foreign = || {
         (host != Some(spec.arch)).then(|| format!("the guest is {}, the host is not", spec.arch))
     };
+    let mut is_doubtful = false;
     let reason = match spec.accel {
         Some(Accel::Tcg) => "the spec says so".to_owned(),
         Some(accel) => {
@@ -78,7 +105,10 @@ fn decide(
             }
             match doubt {
                 Ok(()) => "the spec says so".to_owned(),
-                Err(doubt) => format!("the spec insists, although {doubt}"),
+                Err(doubt) => {
+                    is_doubtful = true;
+                    format!("the spec insists, although {doubt}")
+                }
             }
         }
         None => match foreign() {
@@ -88,6 +118,7 @@ fn decide(
                     return Ok(Chosen {
                         accel: Accel::Hvf,
                         reason: "Hypervisor.framework works here".to_owned(),
+                        is_doubtful,
                     });
                 }
                 Err(why) => why,
@@ -97,6 +128,7 @@ fn decide(
                     return Ok(Chosen {
                         accel: Accel::Kvm,
                         reason: "KVM works here".to_owned(),
+                        is_doubtful,
                     });
                 }
                 Err(why) => why,
@@ -106,6 +138,7 @@ fn decide(
     Ok(Chosen {
         accel: spec.accel.unwrap_or(Accel::Tcg),
         reason,
+        is_doubtful,
     })
 }
 
@@ -231,9 +264,12 @@ mod tests {
     fn hvf_is_taken_only_where_it_works() {
         let mut spec = sample::spec();
         spec.accel = Some(Accel::Hvf);
-        let here = decide(&spec, HOST, &Verdict::Absent, || Ok(())).unwrap();
+        let here = decide((&spec).into(), HOST, &Verdict::Absent, || Ok(())).unwrap();
         assert_eq!(here.accel, Accel::Hvf);
-        let error = decide(&spec, HOST, &Verdict::Works, || Err("no".to_owned())).unwrap_err();
+        let error = decide((&spec).into(), HOST, &Verdict::Works, || {
+            Err("no".to_owned())
+        })
+        .unwrap_err();
         assert!(matches!(
             error,
             BackendError::Accelerator {

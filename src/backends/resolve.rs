@@ -17,6 +17,15 @@ pub enum Choice {
     Named(BackendKind),
 }
 
+impl std::fmt::Display for Choice {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Auto => f.write_str("auto"),
+            Self::Named(backend) => backend.fmt(f),
+        }
+    }
+}
+
 /// What was chosen, and why, for every place that shows the choice.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Resolved {
@@ -35,6 +44,17 @@ pub struct Runnable {
     pub firecracker: Result<(), String>,
     /// `Ok`, or why QEMU cannot run here.
     pub qemu: Result<(), String>,
+}
+
+impl Resolved {
+    /// The reason as it is noted of a VM; what stood in the way of `auto` is part of it.
+    pub fn told(&self) -> String {
+        if self.requested == "auto" {
+            format!("auto, {}", self.reason)
+        } else {
+            self.reason.clone()
+        }
+    }
 }
 
 impl Runnable {
@@ -94,28 +114,35 @@ pub fn parse(raw: &str) -> Result<Option<Choice>, BackendError> {
     }
 }
 
-/// Resolves the choice. The sources are in order of precedence: a word for the source, as in
-/// `--backend`, `SMOLVM_BACKEND` or `config`, and its value.
+/// What the sources ask for, in order of precedence: a word for each source, as in `--backend`,
+/// `SMOLVM_BACKEND` or `config`, and its value. The first that says something decides; it is told
+/// which. Nothing is looked at but the words.
+pub fn asked<'a>(
+    sources: &[(&'a str, Option<&str>)],
+) -> Result<(Choice, Option<&'a str>), BackendError> {
+    for &(source, value) in sources {
+        if let Some(choice) = parse(value.unwrap_or_default())? {
+            return Ok((choice, Some(source)));
+        }
+    }
+    Ok((Choice::Auto, None))
+}
+
+/// Resolves the choice; the sources are as for [`asked`].
 ///
 /// A backend that is named is taken even where it cannot run: the caller says why it cannot.
 pub fn resolve(
     sources: &[(&str, Option<&str>)],
     runnable: &Runnable,
 ) -> Result<Resolved, BackendError> {
-    for &(source, value) in sources {
-        match parse(value.unwrap_or_default())? {
-            None => {}
-            Some(Choice::Auto) => return Ok(automatic(runnable)),
-            Some(Choice::Named(backend)) => {
-                return Ok(Resolved {
-                    requested: backend.to_string(),
-                    backend,
-                    reason: format!("{source} says so"),
-                });
-            }
-        }
+    match asked(sources)? {
+        (Choice::Named(backend), source) => Ok(Resolved {
+            requested: backend.to_string(),
+            backend,
+            reason: format!("{} says so", source.unwrap_or_default()),
+        }),
+        (Choice::Auto, _) => Ok(automatic(runnable)),
     }
-    Ok(automatic(runnable))
 }
 
 fn automatic(runnable: &Runnable) -> Resolved {

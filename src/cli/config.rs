@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::context::Context;
-use super::output::{Outcome, Reply};
+use super::output::{self, Outcome, Reply};
 
 pub(super) fn run(context: &Context) -> Outcome {
     let config = &context.fleet.config;
@@ -14,7 +14,18 @@ pub(super) fn run(context: &Context) -> Outcome {
         Some(file) => format!("# from {file}\n"),
         None => "# the defaults: there is no configuration file\n".to_owned(),
     };
+    let backend = context.fleet.resolve_backend(context.backend.as_deref())?;
+    let origin = format!(
+        "{origin}# backend comes to {}: {}\n",
+        backend.backend,
+        output::inert(&backend.told())
+    );
     let data = json!({
+        "backend": {
+            "requested": backend.requested,
+            "resolved": backend.backend,
+            "reason": backend.reason,
+        },
         "file": file,
         "data_dir": context.fleet.store.root().display().to_string(),
         "values": values,

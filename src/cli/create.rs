@@ -5,7 +5,7 @@ use serde_json::json;
 use super::args::CreateArgs;
 use super::context::Context;
 use super::lifecycle;
-use super::output::{Outcome, Reply};
+use super::output::{self, Outcome, Reply};
 use super::runtime::block_on;
 use crate::fleet::{self, Draft};
 use crate::vm::Operation;
@@ -14,7 +14,21 @@ pub(super) fn run(context: &Context, args: CreateArgs) -> Outcome {
     let (start, wait) = (args.start || args.wait.wait, args.wait.wait);
     let timeout = Context::ready_timeout(args.wait.timeout);
     let fleet = &context.fleet;
-    let name = fleet.create(&draft(args, context.backend.clone()))?;
+    let draft = draft(args, context.backend.clone());
+    let name = fleet.create(&draft)?;
+    let (backend, chosen) = fleet.choice(&draft)?;
+    if backend.requested == "auto" {
+        output::note(&output::inert(&format!(
+            "backend: {} ({})",
+            backend.backend,
+            backend.told()
+        )));
+    }
+    let doubt = chosen.ok().filter(|chosen| chosen.is_doubtful);
+    if let Some(doubt) = &doubt {
+        let warning = format!("warning: {} is doubtful: {}", doubt.accel, doubt.reason);
+        output::note(&output::inert(&warning));
+    }
     let booted = if start {
         block_on(async {
             let name = name.as_str();
@@ -32,7 +46,17 @@ pub(super) fn run(context: &Context, args: CreateArgs) -> Outcome {
         Ok(vm) => fleet::row(vm),
         Err(failure) => lifecycle::row_of_failure(fleet, name.as_str(), failure),
     };
-    let mut reply = Reply::new(format!("{name}\n"), json!({ "name": name, "vms": [row] }))?;
+    let data = json!({
+        "name": name,
+        "vms": [row],
+        "backend": {
+            "requested": backend.requested,
+            "resolved": backend.backend,
+            "reason": backend.reason,
+        },
+        "doubt": doubt.map(|doubt| doubt.reason),
+    });
+    let mut reply = Reply::new(format!("{name}\n"), data)?;
     reply.failure = booted.err();
     Ok(reply)
 }

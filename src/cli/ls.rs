@@ -38,6 +38,7 @@ fn cells(row: &VmRow) -> Vec<String> {
         (Some(backend), Some(accel)) if accel.is_emulated() => {
             format!("{backend}/{accel} emulated")
         }
+        (Some(backend), Some(accel)) if row.accel_doubted => format!("{backend}/{accel} doubtful"),
         (Some(backend), Some(accel)) => format!("{backend}/{accel}"),
         (backend, _) => or_dash(backend),
     };
@@ -122,6 +123,7 @@ pub(super) fn info(context: &Context, args: &NameArgs) -> Outcome {
             .unwrap_or_default(),
     );
     line("backend", shown[2].clone());
+    line("chosen", details.backend_reason.clone().unwrap_or_default());
     line("why", details.accel_reason.clone().unwrap_or_default());
     line("pid", shown[3].clone());
     line("cpus", shown[4].clone());

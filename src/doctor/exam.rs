@@ -12,6 +12,7 @@ use super::outcome::{advice, run};
 use crate::backends::kvm;
 use crate::backends::packages::{Package, install_command};
 use crate::backends::resolve::{Resolved, Runnable};
+use crate::network::Privilege;
 use crate::vm::{Arch, BackendKind, Store};
 
 /// What QEMU says of itself; the words are clauses that say why it says nothing.
@@ -50,6 +51,7 @@ pub(super) struct Case {
     abilities: OnceLock<Abilities>,
     tables: OnceLock<Result<String, String>>,
     vms: OnceLock<Result<Vec<KnownVm>, String>>,
+    authority: OnceLock<Result<Privilege, String>>,
 }
 
 impl Case {
@@ -74,6 +76,7 @@ impl Case {
             abilities: OnceLock::new(),
             tables: OnceLock::new(),
             vms: OnceLock::new(),
+            authority: OnceLock::new(),
         }
     }
 }
@@ -124,7 +127,9 @@ impl Exam {
 
     pub(super) fn runnable(&self) -> &Runnable {
         self.note("looked for what each backend cannot do without".to_owned());
-        self.case.runnable.get_or_init(|| self.host().runnable())
+        // The probe is not run twice.
+        let look = || self.host().runnable(&|| self.kvm().clone());
+        self.case.runnable.get_or_init(look)
     }
 
     /// A small text file, as those of `/proc` and `/sys` are.
@@ -165,13 +170,34 @@ impl Exam {
         self.host().run(program, arguments)
     }
 
-    /// Runs a program as root: by itself when we are, else by `sudo -n`.
-    pub(super) fn output_as_root(
+    /// How commands that change the network are run from here.
+    pub(super) fn privilege(&self) -> Privilege {
+        self.note("read /proc/self/status".to_owned());
+        self.host().privilege()
+    }
+
+    /// Whether the commands of a TAP network may be run, and how, or why not.
+    pub(super) fn authority(&self) -> Result<Privilege, &str> {
+        if self.privilege() == Privilege::Sudo {
+            self.note("asked sudo -n -l for each command that makes a TAP network".to_owned());
+        }
+        let authority = self.case.authority.get_or_init(|| self.host().authority());
+        authority.as_ref().copied().map_err(String::as_str)
+    }
+
+    /// Whether a VM could be given a TAP device, and how, or why not.
+    pub(super) fn tap_permission(&self) -> Result<Privilege, String> {
+        self.host().tap_prerequisites()?;
+        self.authority().map_err(str::to_owned)
+    }
+
+    /// Runs a program of the network with the privileges that it needs: by itself, or by `sudo -n`.
+    pub(super) fn output_as_administrator(
         &self,
         program: &Path,
         arguments: &[&str],
     ) -> Result<String, String> {
-        if self.is_root() {
+        if self.privilege() == Privilege::Own {
             return self.output(program, arguments);
         }
         let sudo = self.host().program("sudo")?;
@@ -242,7 +268,7 @@ impl Exam {
         self.note("ran nft list tables".to_owned());
         let ask = || {
             let nft = self.host().program("nft")?;
-            Exam::new(Arc::clone(&self.case)).output_as_root(&nft, &["list", "tables"])
+            Exam::new(Arc::clone(&self.case)).output_as_administrator(&nft, &["list", "tables"])
         };
         let tables = &self.case.tables;
         tables.get_or_init(ask).as_deref().map_err(String::as_str)
@@ -266,6 +292,18 @@ impl Exam {
     pub(super) fn with_sudo(&self, command: &str) -> String {
         let sudo = if self.is_root() { "" } else { "sudo " };
         format!("{sudo}{command}")
+    }
+
+    /// A command that changes the network, as this user runs it.
+    pub(super) fn as_administrator(&self, command: &str) -> Fix {
+        run(self.by_administrator(command))
+    }
+
+    pub(super) fn by_administrator(&self, command: &str) -> String {
+        match self.host().privilege() {
+            Privilege::Own => command.to_owned(),
+            Privilege::Sudo => self.with_sudo(command),
+        }
     }
 
     /// What installs packages here: a command where the package manager is known.

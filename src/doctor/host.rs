@@ -12,8 +12,10 @@ use nix::unistd::{AccessFlags, Gid, Group, Uid, access};
 use super::command;
 use crate::backends::kvm::{self, Verdict};
 use crate::backends::resolve::{self, Runnable};
-use crate::backends::{BackendError, accel, qemu};
+use crate::backends::{BackendError, accel, firecracker, qemu};
+use crate::fault::set_up;
 use crate::guest::ImageStore;
+use crate::network::{self, Leftover, Privilege};
 use crate::sampler::{self, HostMemory};
 use crate::vm::{Store, Vm};
 
@@ -56,8 +58,8 @@ pub(super) trait Host: Send + Sync + 'static {
     fn kernel(&self) -> Kernel;
     /// Who we are, effectively.
     fn user(&self) -> u32;
-    /// Which backends can run, as the choice between them sees it.
-    fn runnable(&self) -> Runnable;
+    /// Which backends can run, as the choice between them sees it; `kvm` is asked where it matters.
+    fn runnable(&self, kvm: &dyn Fn() -> Verdict) -> Runnable;
     /// What KVM really does; probed anew.
     fn kvm(&self) -> Verdict;
     /// Whether Hypervisor.framework works, or why it does not.
@@ -84,6 +86,16 @@ pub(super) trait Host: Send + Sync + 'static {
     fn terminal(&self) -> Option<(u16, u16)>;
     /// How many files this process may have open (`RLIMIT_NOFILE`, the soft limit).
     fn open_files(&self) -> Option<u64>;
+    /// How commands that change the network are run from here.
+    fn privilege(&self) -> Privilege;
+    /// Whether those commands may be run, and how, or why not.
+    fn authority(&self) -> Result<Privilege, String>;
+    /// What is missing for a TAP device besides privileges, as a clause.
+    fn tap_prerequisites(&self) -> Result<(), String>;
+    /// What VMs that ended unseen have left in the network, or why that is not known.
+    fn network_leftovers(&self, store: &Store) -> Result<Vec<Leftover>, String>;
+    /// The script that sets this host up for Firecracker, where the program finds it.
+    fn set_up_script(&self) -> Option<PathBuf>;
     /// The VMs of a store, or why it is not known which there are, as a clause.
     fn vms(&self, store: &Store) -> Result<Vec<KnownVm>, String>;
     /// Whether we may make files in a directory.
@@ -130,8 +142,8 @@ impl Host for ThisHost {
         Uid::effective().as_raw()
     }
 
-    fn runnable(&self) -> Runnable {
-        resolve::runnable(kvm::probe)
+    fn runnable(&self, kvm: &dyn Fn() -> Verdict) -> Runnable {
+        resolve::runnable(kvm)
     }
 
     fn kvm(&self) -> Verdict {
@@ -152,20 +164,15 @@ impl Host for ThisHost {
                 other => other.to_string(),
             });
         }
-        let named = std::env::var_os("FIRECRACKER_BIN")
-            .filter(|value| name == "firecracker" && !value.is_empty());
-        if let Some(path) = named.map(PathBuf::from) {
-            let why = || {
-                format!(
-                    "FIRECRACKER_BIN names `{}`, which is no program",
-                    path.display()
-                )
-            };
-            return if resolve::is_program(&path) {
-                Ok(path)
-            } else {
-                Err(why())
-            };
+        if name == "firecracker" {
+            return firecracker::program().map_err(|error| match error {
+                BackendError::Unavailable { why, .. } => why,
+                other => other.to_string(),
+            });
+        }
+        // What is run with privileges is looked for where the system keeps it, as a VM's start does.
+        if ["ip", "nft", "sysctl", "sudo"].contains(&name) {
+            return network::program(name).ok_or_else(|| format!("`{name}` is not installed"));
         }
         resolve::find_program(name).ok_or_else(|| format!("`{name}` is not in PATH"))
     }
@@ -224,6 +231,26 @@ impl Host for ThisHost {
     fn open_files(&self) -> Option<u64> {
         let (soft, _) = getrlimit(Resource::RLIMIT_NOFILE).ok()?;
         Some(soft)
+    }
+
+    fn privilege(&self) -> Privilege {
+        network::privilege()
+    }
+
+    fn authority(&self) -> Result<Privilege, String> {
+        network::authority()
+    }
+
+    fn tap_prerequisites(&self) -> Result<(), String> {
+        network::prerequisites()
+    }
+
+    fn network_leftovers(&self, store: &Store) -> Result<Vec<Leftover>, String> {
+        network::leftovers(store).map_err(|error| error.to_string())
+    }
+
+    fn set_up_script(&self) -> Option<PathBuf> {
+        set_up::script()
     }
 
     fn vms(&self, store: &Store) -> Result<Vec<KnownVm>, String> {

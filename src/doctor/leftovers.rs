@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use super::exam::Exam;
-use super::network;
 use super::outcome::{Outcome, pass, quoted, run, skip, warn};
+use crate::network::Leftover;
 use crate::vm::is_id;
 
 /// At most so many are named.
@@ -82,47 +82,20 @@ pub(super) fn sockets(exam: &Exam) -> Outcome {
 
 /// TAP devices of ours that no VM needs and no process has open, and our table without any device.
 pub(super) fn taps(exam: &Exam) -> Outcome {
-    let taps = network::taps(exam);
-    let vms = match exam.vms() {
-        Ok(vms) => vms,
-        Err(why) => return skip(format!("not known while {why}")),
+    exam.note("listed the network's devices".to_owned());
+    let left = match exam.host().network_leftovers(&exam.case.store) {
+        Ok(left) => left,
+        Err(why) => return skip(format!("not known: {why}")),
     };
-    if taps.is_empty() && network::has_table(exam) == Some(true) {
-        return warn(
-            format!(
-                "the table `{}` is there, and no VM has a TAP device",
-                network::TABLE
-            ),
-            exam.as_root(&format!("nft delete table {}", network::TABLE)),
-        );
-    }
-    let stale: Vec<String> = taps
-        .into_iter()
-        .filter(|(device, id)| {
-            !vms.iter().any(|vm| vm.id == *id && vm.is_live) && is_left(exam, device)
-        })
-        .map(|(device, _)| device)
-        .collect();
-    if stale.is_empty() {
+    if left.is_empty() {
         return pass("nothing of ours is left in the network");
     }
-    let commands: Vec<String> = stale
+    let sentences: Vec<String> = left.iter().map(Leftover::sentence).collect();
+    let commands: Vec<String> = left
         .iter()
-        .map(|device| exam.with_sudo(&format!("ip tuntap del dev {device} mode tap")))
+        .map(|leftover| exam.by_administrator(&leftover.command()))
         .collect();
-    warn(
-        format!("TAP devices that no VM needs: {}", listed(&stale)),
-        run(commands.join(" && ")),
-    )
-}
-
-/// Whether the device is this user's and no process has it open: VMs of other users and of other
-/// data directories are none of our business.
-fn is_left(exam: &Exam, device: &str) -> bool {
-    let value = |name| exam.value(&format!("{}/{device}/{name}", network::DEVICES));
-    let owner = value("owner").ok().and_then(|owner| owner.parse().ok());
-    // A device that is down tells of no carrier.
-    owner == Some(exam.host().user()) && value("carrier").as_deref().unwrap_or("0") != "1"
+    warn(listed(&sentences), run(commands.join(" && ")))
 }
 
 fn run_root(exam: &Exam) -> PathBuf {

@@ -2,26 +2,19 @@
 //!
 //! Firecracker runs without any network too, so nothing here makes a host *not ready*.
 
-use std::path::{Path, PathBuf};
-use std::thread;
+use std::path::Path;
 
 use super::exam::Exam;
 use super::outcome::{Outcome, advice, pass, quoted, skip, warn};
 use super::programs::set_up;
 use crate::backends::packages::Package;
-
-/// Our one table: it gives guests the host's address and says what may be forwarded. SmolVM has a
-/// table for each, by which its checks are called.
-pub(super) const TABLE: &str = "inet smolvm_tui";
-
-/// What the names of our TAP devices begin with; eight hex digits follow.
-const TAP: &str = "smt";
+use crate::network::{Privilege, TABLE, id_of};
 
 const TUN: &str = "/dev/net/tun";
 const VHOST_VSOCK: &str = "/dev/vhost-vsock";
 const IP_FORWARD: &str = "/proc/sys/net/ipv4/ip_forward";
 const ROUTES: &str = "/proc/net/route";
-pub(super) const DEVICES: &str = "/sys/class/net";
+const DEVICES: &str = "/sys/class/net";
 
 /// `ip`, for TAP devices.
 pub(super) fn ip(exam: &Exam) -> Outcome {
@@ -40,81 +33,45 @@ fn tool(exam: &Exam, name: &str, package: Package) -> Outcome {
     }
 }
 
-/// What has to be asked of the kernel for a TAP device, harmless forms of it.
-const QUESTIONS: [(&str, &[&str]); 3] = [
-    ("ip", &["link", "show"]),
-    ("nft", &["list", "tables"]),
-    ("sysctl", &["net.ipv4.ip_forward"]),
-];
-
 /// Whether `sudo` answers without asking. Nothing needs it but a VM's own network device.
 pub(super) fn sudo(exam: &Exam) -> Outcome {
     if exam.is_root() {
         exam.note("asked who we are".to_owned());
         return pass("configured, as root needs none");
     }
-    let answer = exam
-        .program("sudo")
-        .and_then(|sudo| exam.output(&sudo, &["-n", "true"]));
-    match answer {
-        Ok(_) => pass("configured"),
-        // Rules may allow what is needed and nothing else.
-        Err(_) if troubles(exam).is_empty() => pass("configured"),
-        Err(why) => warn(format!("{why}; TAP networking needs it"), set_up()),
+    if exam.privilege() == Privilege::Own {
+        return pass("not needed: this process may administer the network itself");
+    }
+    // Rules may allow what is needed and nothing else; where the tools are missing only sudo is asked.
+    let by_itself = || {
+        let sudo = exam.program("sudo")?;
+        exam.output(&sudo, &["-n", "true"])
+    };
+    match exam
+        .authority()
+        .map(drop)
+        .or_else(|_| by_itself().map(drop))
+    {
+        Ok(()) => pass("configured"),
+        Err(why) => warn(format!("{why}; TAP networking needs it"), set_up(exam)),
     }
 }
 
-/// Whether a network device for a VM can be set up: the tools, run as root or by `sudo`.
+/// Whether a network device for a VM can be made, asked as its start asks.
 pub(super) fn permissions(exam: &Exam) -> Outcome {
-    let troubles = troubles(exam);
-    if troubles.is_empty() {
-        return pass("network commands and sudo policy are available");
-    }
-    let why = "; VMs have no TAP network until then, `--network none` works";
-    warn(format!("{}{why}", troubles.join("; ")), set_up())
-}
-
-/// What is missing; the programs are asked at once, since each may take until its deadline.
-fn troubles(exam: &Exam) -> Vec<String> {
-    let programs: Vec<(&str, &[&str], Option<PathBuf>)> = QUESTIONS
-        .iter()
-        .map(|(name, arguments)| (*name, *arguments, exam.program(name).ok()))
-        .collect();
-    let sudo = exam.host().program("sudo");
-    let (is_root, host) = (exam.is_root(), exam.host());
-    for (_, arguments, program) in &programs {
-        if let Some(program) = program.as_ref().filter(|_| !is_root) {
-            let program = program.display();
-            exam.note(format!("ran sudo -n {program} {}", arguments.join(" ")));
+    match exam.tap_permission() {
+        Ok(Privilege::Own) if exam.is_root() => {
+            pass("network commands are available, as root needs no sudo")
+        }
+        Ok(Privilege::Own) => {
+            pass("network commands are available, and CAP_NET_ADMIN is held: no sudo is needed")
+        }
+        Ok(Privilege::Sudo) => pass("network commands and sudo policy are available"),
+        Err(why) => {
+            let until = "VMs have no TAP network until then, `--network none` works";
+            warn(format!("{why}; {until}"), set_up(exam))
         }
     }
-    if is_root {
-        let missing = programs.iter().filter(|(_, _, program)| program.is_none());
-        return missing.map(|(name, ..)| not_found(name)).collect();
-    }
-    let trouble = |(name, arguments, program): &(&str, &[&str], Option<PathBuf>)| {
-        let Some(path) = program else {
-            return Some(not_found(name));
-        };
-        let path = path.to_string_lossy();
-        let arguments = [&["-n", &path], *arguments].concat();
-        let answer = sudo.clone().and_then(|sudo| host.run(&sudo, &arguments));
-        answer.err().map(|_| format!("sudo {name} missing"))
-    };
-    thread::scope(|scope| {
-        let asked: Vec<_> = programs
-            .iter()
-            .map(|program| scope.spawn(|| trouble(program)))
-            .collect();
-        asked
-            .into_iter()
-            .filter_map(|thread| thread.join().ok().flatten())
-            .collect()
-    })
-}
-
-fn not_found(name: &str) -> String {
-    format!("'{name}' command not found")
 }
 
 /// Whether our table is there; `None`: it could not be looked for.
@@ -162,29 +119,20 @@ pub(super) fn vhost_vsock(exam: &Exam) -> Outcome {
     }
 }
 
-/// Our TAP devices on this host, each with what follows the beginning of its name.
-pub(super) fn taps(exam: &Exam) -> Vec<(String, String)> {
-    let is_id = |rest: &str| rest.len() == 8 && rest.bytes().all(|b| b.is_ascii_hexdigit());
-    exam.list(Path::new(DEVICES))
-        .into_iter()
-        .filter_map(|device| {
-            let id = device
-                .strip_prefix(TAP)
-                .filter(|rest| is_id(rest))?
-                .to_owned();
-            Some((device, id))
-        })
-        .collect()
+/// Whether there is any TAP device of ours.
+fn has_taps(exam: &Exam) -> bool {
+    let devices = exam.list(Path::new(DEVICES));
+    devices.iter().any(|device| id_of(device).is_some())
 }
 
 /// Whether packets pass from guests to the world. The first TAP switches it on; then it must stay.
 pub(super) fn ip_forward(exam: &Exam) -> Outcome {
     match exam.value(IP_FORWARD) {
         Ok(value) if value == "1" => pass("on"),
-        Ok(_) if taps(exam).is_empty() => pass("off: the first TAP switches it on"),
+        Ok(_) if !has_taps(exam) => pass("off: the first TAP switches it on"),
         Ok(_) => warn(
             "off, but there are TAP devices of VMs, which reach nothing",
-            exam.as_root("sysctl -w net.ipv4.ip_forward=1"),
+            exam.as_administrator("sysctl -w net.ipv4.ip_forward=1"),
         ),
         Err(error) => skip(format!("the kernel does not tell: {error}")),
     }
@@ -196,7 +144,7 @@ pub(super) fn forward_policy(exam: &Exam) -> Outcome {
     let Ok(nft) = exam.program("nft") else {
         return skip("there is no nft to ask");
     };
-    let chains = match exam.output_as_root(&nft, &["list", "chains"]) {
+    let chains = match exam.output_as_administrator(&nft, &["list", "chains"]) {
         Ok(chains) => chains,
         Err(why) => return skip(format!("not known: {why}")),
     };
@@ -210,8 +158,9 @@ pub(super) fn forward_policy(exam: &Exam) -> Outcome {
         &chain
     };
     let [from, to] = ["iifname", "oifname"].map(|side| {
-        let rule = quoted(format!("{side} \"{TAP}*\" accept"));
-        exam.with_sudo(&format!("nft insert rule {place} {rule}"))
+        // The names of our TAP devices, as the rules of `network` have them.
+        let rule = quoted(format!("{side} \"smt*\" accept"));
+        exam.by_administrator(&format!("nft insert rule {place} {rule}"))
     });
     warn(
         format!("chain `{chain}` drops what is forwarded, so VMs with a TAP reach nothing"),

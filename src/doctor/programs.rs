@@ -4,27 +4,30 @@ use super::exam::Exam;
 use super::finding::Fix;
 use super::hypervisor::by_hand;
 use super::outcome::{Outcome, advice, fail, pass, run, skip, warn};
+use crate::backends::firecracker::{OLDEST, Version};
 use crate::backends::packages::Package;
-
-/// What sets a Linux host up for Firecracker; it lies in the source tree.
-pub(super) const SETUP: &str = "./scripts/system-setup.sh --configure-runtime";
+use crate::fault::set_up;
 
 /// What QEMU is needed for at least: the oldest release that has all that we say on its command line.
 const OLDEST_QEMU: u32 = 6;
 
-/// The oldest Firecracker whose API keeps its promises: 1.0.
-const OLDEST_FIRECRACKER: u32 = 1;
-
-/// What sets this host up for Firecracker.
-pub(super) fn set_up() -> Fix {
-    run(SETUP)
+/// What sets this host up for Firecracker and TAP networks.
+pub(super) fn set_up(exam: &Exam) -> Fix {
+    match exam.host().set_up_script() {
+        Some(script) => {
+            let command = set_up::command(&script);
+            let as_root = command.trim_start_matches("sudo ");
+            run(if exam.is_root() { as_root } else { &command })
+        }
+        None => advice(format!("run {}", set_up::elsewhere())),
+    }
 }
 
 /// Firecracker's program.
 pub(super) fn firecracker(exam: &Exam) -> Outcome {
     match exam.program("firecracker") {
         Ok(path) => pass(path.display()),
-        Err(why) => fail(why, set_up()),
+        Err(why) => fail(why, set_up(exam)),
     }
 }
 
@@ -35,15 +38,15 @@ pub(super) fn firecracker_version(exam: &Exam) -> Outcome {
     };
     let answer = match exam.output(&path, &["--version"]) {
         Ok(answer) => answer,
-        Err(why) => return fail(why, set_up()),
+        Err(why) => return fail(why, set_up(exam)),
     };
-    match version(&answer) {
-        Some(version) if major(version).is_some_and(|major| major < OLDEST_FIRECRACKER) => fail(
-            format!("{version}, but {OLDEST_FIRECRACKER}.0 is the oldest that can be used"),
-            set_up(),
+    match Version::parse(&answer) {
+        Some(version) if version < OLDEST => fail(
+            format!("{version}, but {OLDEST} is the oldest that can be used"),
+            set_up(exam),
         ),
         Some(version) => pass(version),
-        None => warn("its answer names no version", set_up()),
+        None => warn("its answer names no version", set_up(exam)),
     }
 }
 
@@ -64,7 +67,7 @@ pub(super) fn firecracker_arch(exam: &Exam) -> Outcome {
         return pass(machine);
     }
     let detail = format!("made for {machine}, but this host is {}", exam.arch());
-    fail(detail, set_up())
+    fail(detail, set_up(exam))
 }
 
 /// `ssh`, which SmolVM looks for. Nothing here uses it.

@@ -6,8 +6,6 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 
 use super::{Draft, Fleet, Objection, host};
-use crate::backends::resolve::{self, Resolved};
-use crate::backends::{firecracker, kvm};
 use crate::console::expect::by_line;
 use crate::fault::{Code, Failure};
 use crate::guest::{Image, ImageStore, content, kernel_arch};
@@ -85,28 +83,6 @@ impl Fleet {
             return Err(crate::vm::StoreError::Exists(name).into());
         }
         Ok(())
-    }
-
-    /// The backend choice: argument or form, then `SMOLVM_BACKEND`, then configuration, then auto.
-    pub fn resolve_backend(&self, asked: Option<&str>) -> Result<Resolved, Failure> {
-        let environment = std::env::var("SMOLVM_BACKEND").ok();
-        let sources = [
-            ("--backend", asked),
-            ("SMOLVM_BACKEND", environment.as_deref()),
-            ("config", Some(self.config.backend.as_str())),
-        ];
-        let runnable = resolve::runnable(|| kvm::verdict(&self.store));
-        Ok(resolve::resolve(&sources, &runnable)?)
-    }
-
-    /// The backend of a new VM. One that was asked for by name must be installed; what the probe
-    /// says of KVM does not refuse it.
-    pub(super) fn backend(&self, draft: &Draft) -> Result<Resolved, Failure> {
-        let resolved = self.resolve_backend(draft.backend.as_deref())?;
-        if resolved.backend == BackendKind::Firecracker && resolved.requested != "auto" {
-            firecracker::program()?;
-        }
-        Ok(resolved)
     }
 
     /// The number of vCPUs.
@@ -217,10 +193,10 @@ impl Fleet {
                 Err(invalid("firecracker has no user-mode network")
                     .with_hint("use `--backend qemu`, or `--network none`"))
             }
-            (NetworkMode::Auto, BackendKind::Firecracker) if !draft.publish.is_empty() => Err(
-                invalid("a VM on firecracker has no network here and cannot publish ports")
-                    .with_hint("use `--backend qemu`, or leave `--publish` out"),
-            ),
+            // Without ports it starts without a network where that is not permitted.
+            (NetworkMode::Auto, BackendKind::Firecracker) if !draft.publish.is_empty() => {
+                check_tap(network::permitted_lately())
+            }
             (NetworkMode::None, _) if !draft.publish.is_empty() => {
                 Err(invalid("a VM without network cannot publish ports")
                     .with_hint("leave `--publish` out, or use `--network user`"))

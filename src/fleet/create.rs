@@ -26,11 +26,13 @@ impl Fleet {
     fn spec(&self, draft: &Draft) -> Result<VmSpec, Failure> {
         let image = self.image(draft)?;
         let arch = check::arch(draft, image.as_ref())?;
+        let resolved = self.backend(draft)?;
         Ok(VmSpec {
             version: SPEC_VERSION,
             id: format!("{:08x}", fastrand::u32(..)),
             created_at: jiff::Timestamp::now(),
-            backend: self.backend(draft)?.backend,
+            backend: resolved.backend,
+            backend_reason: Some(resolved.told()),
             accel: draft.accel.or(self.config.accel),
             arch,
             vcpu_count: self.vcpu_count(draft)?,

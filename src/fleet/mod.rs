@@ -9,17 +9,20 @@ use crate::fault::Failure;
 use crate::vm::{Accel, Arch, CpuModel, DiskMode, NetworkMode, PortForward, Store};
 
 mod check;
+mod choice;
 mod create;
 mod disk;
 mod figures;
 mod host;
 mod names;
 mod operate;
+mod outlook;
 mod reach;
 mod row;
 mod sweep;
 mod trial;
 
+pub use outlook::{Outlook, Trait};
 pub use row::{VmDetails, VmRow, details, row};
 
 /// What a user asks for with `create`, or in the form: everything optional is the default.

@@ -46,6 +46,9 @@ pub struct VmRow {
     pub exit: Option<Exit>,
     /// What is wrong with it, or with what was asked of it.
     pub error: Option<String>,
+    /// Whether the host's check doubts the accelerator, which was taken all the same.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub accel_doubted: bool,
     /// Milliseconds that the guest has run without a word on its serial line, while that is so.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub silent_ms: Option<u64>,
@@ -74,6 +77,8 @@ pub struct VmDetails {
     /// The row of `ls`.
     #[serde(flatten)]
     pub row: VmRow,
+    /// Why that backend was chosen when the VM was made, as a clause.
+    pub backend_reason: Option<String>,
     /// Why that accelerator was taken, as a clause.
     pub accel_reason: Option<String>,
     /// Its TAP device, while it has one.
@@ -116,6 +121,7 @@ pub fn row(vm: &Vm) -> VmRow {
         phase: Some(vm.phase),
         backend: state.backend.or(spec.map(|spec| spec.backend)),
         accel: state.accel.or(spec.and_then(|spec| spec.accel)),
+        accel_doubted: state.accel_doubted,
         pid: vmm.map(|process| process.pid),
         cpus: spec.map(|spec| spec.vcpu_count),
         mem_size_mib: spec.map(|spec| spec.mem_size_mib),
@@ -142,6 +148,10 @@ pub fn details(fleet: &Fleet, vm: &Vm) -> Result<VmDetails, Failure> {
     let paths = fleet.store.paths(&vm.name);
     Ok(VmDetails {
         row: row(vm),
+        backend_reason: vm
+            .spec
+            .as_ref()
+            .and_then(|spec| spec.backend_reason.clone()),
         accel_reason: vm.state.accel_reason.clone(),
         tap: vm
             .spec

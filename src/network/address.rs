@@ -90,7 +90,7 @@ pub(super) fn device_name(id: &str) -> String {
 }
 
 /// The id of the VM whose device this is, if it is one of ours.
-pub(super) fn id_of(device: &str) -> Option<&str> {
+pub fn id_of(device: &str) -> Option<&str> {
     device.strip_prefix(PREFIX).filter(|id| is_id(id))
 }
 

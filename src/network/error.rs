@@ -4,10 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use super::address::Pool;
-use crate::fault::{Code, Fault};
-
-/// The command that lets a user make TAP devices.
-pub(super) const SET_UP: &str = "scripts/system-setup.sh --configure-runtime";
+use crate::fault::{Code, Fault, set_up};
 
 /// Operation, object, cause and way out of everything in this room.
 #[derive(Debug, thiserror::Error)]
@@ -71,10 +68,12 @@ impl Fault for NetworkError {
     fn hint(&self) -> Option<String> {
         Some(match self {
             Self::NotPermitted(_) => {
-                format!("permit them with `{SET_UP}`, or use `--network user` or `none`")
+                let set_up = set_up::hint();
+                format!("permit them with {set_up}, or use `--network user` or `none`")
             }
             Self::Command { why, .. } if why.contains("password") => {
-                format!("permit it with `{SET_UP}`, or use `--network user` or `none`")
+                let set_up = set_up::hint();
+                format!("permit it with {set_up}, or use `--network user` or `none`")
             }
             Self::Command { .. } => "run `smolvm-tui doctor`".to_owned(),
             Self::InUse(device) => format!("see who with `ip -d link show {device}`"),

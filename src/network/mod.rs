@@ -66,11 +66,13 @@ mod privilege;
 pub mod publish;
 mod step;
 
-pub use address::{Pool, PoolError, Tap};
+pub use address::{Pool, PoolError, Tap, id_of};
 pub use device::{Record, attach, detach, recorded};
 pub use error::NetworkError;
 pub use filter::{RULES, TABLE};
 pub use host::{Traffic, traffic};
 pub use leftover::{Leftover, leftovers, remove};
-pub use privilege::{Privilege, permitted, permitted_lately};
+pub use privilege::{
+    Privilege, authority, permitted, permitted_lately, prerequisites, privilege, program,
+};
 pub use step::sudoers;

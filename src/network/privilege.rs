@@ -38,7 +38,7 @@ pub enum Privilege {
 }
 
 /// How this process would run them. Whether sudo lets it, only sudo knows.
-pub(super) fn privilege() -> Privilege {
+pub fn privilege() -> Privilege {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     if may_itself(&status, nix::unistd::geteuid().is_root()) {
         Privilege::Own
@@ -66,6 +66,13 @@ fn may_itself(status: &str, root: bool) -> bool {
 /// is permitted, all at once (about 10 ms). Where sudo wants a password for some of them only, sudo
 /// may say yes here and no later.
 pub fn permitted() -> Result<Privilege, String> {
+    prerequisites()?;
+    authority()
+}
+
+/// Whether this host has what a TAP device takes besides privileges; else what is missing, as a
+/// clause.
+pub fn prerequisites() -> Result<(), String> {
     if !cfg!(target_os = "linux") {
         return Err("they are a thing of Linux".to_owned());
     }
@@ -84,8 +91,17 @@ pub fn permitted() -> Result<Privilege, String> {
     if let Err(errno) = tun {
         return Err(format!("`/dev/net/tun` cannot be opened: {}", errno.desc()));
     }
+    Ok(())
+}
+
+/// Whether this process may run the privileged commands, and how, whatever else they need; else why
+/// not, as a clause. Changes nothing; asks sudo as [`permitted`] does.
+pub fn authority() -> Result<Privilege, String> {
     if privilege() == Privilege::Own {
         return Ok(Privilege::Own);
+    }
+    if nix::unistd::geteuid().is_root() {
+        return Err("root has no CAP_NET_ADMIN here, as in a container".to_owned());
     }
     let Some(sudo) = program("sudo") else {
         return Err("this user is not root, and `sudo` is not installed".to_owned());
@@ -189,7 +205,7 @@ fn located(step: &Step) -> Vec<String> {
 
 /// A program of this name in the places of the system: what is run with privileges is not looked for
 /// where the user's `PATH` leads.
-fn program(name: &str) -> Option<PathBuf> {
+pub fn program(name: &str) -> Option<PathBuf> {
     if name.starts_with('/') {
         return Some(PathBuf::from(name));
     }

@@ -9,14 +9,17 @@ use super::{Role, Theme, panel};
 use crate::app::form::{Field, Form};
 
 const LABEL: u16 = 13;
+/// Lines of what the backend brings.
+const OUTLOOK: u16 = 6;
 
 /// Draws the panel.
 pub(super) fn render(frame: &mut Frame<'_>, area: Rect, form: &Form, theme: &Theme) {
-    // Each field and the line below it for its help or its objection, then the verdict.
-    let roomy = area.height >= 22;
-    let step = if roomy { 2 } else { 1 };
+    // Each field and, where there is room, the line below it for its help or its objection; what
+    // the backend brings; the verdict.
     let fields = u16::try_from(Field::ALL.len()).unwrap_or(0);
-    let height = fields * step + 4;
+    let roomy = area.height >= fields * 2 + OUTLOOK + 6;
+    let step = if roomy { 2 } else { 1 };
+    let height = fields * step + OUTLOOK + 4;
     let inner = panel::open(frame, area, (84, height), "New VM", theme);
     if inner.is_empty() {
         return;
@@ -33,6 +36,12 @@ pub(super) fn render(frame: &mut Frame<'_>, area: Rect, form: &Form, theme: &The
         }
         y += step;
     }
+    let outlook = Rect {
+        y: y.min(inner.bottom()),
+        height: inner.bottom().saturating_sub(y + 1),
+        ..inner
+    };
+    self::outlook(frame, outlook, form, theme);
     let verdict = Rect {
         y: (inner.bottom() - 1).max(inner.y),
         height: 1,
@@ -112,6 +121,35 @@ fn field(
         );
     }
     end
+}
+
+/// What the backend brings; what was different with the one before is marked.
+fn outlook(frame: &mut Frame<'_>, area: Rect, form: &Form, theme: &Theme) {
+    let Some(outlook) = &form.outlook else { return };
+    let buffer = frame.buffer_mut();
+    // A line apart from the fields, where there is one to spare.
+    let spare = area.height > u16::try_from(outlook.traits.len()).unwrap_or(u16::MAX);
+    for (y, it) in (area.y + u16::from(spare)..area.bottom()).zip(&outlook.traits) {
+        let role = match (it.is_poor, form.is_changed(it)) {
+            (true, _) => Role::Warning,
+            (false, true) => Role::Text,
+            (false, false) => Role::Muted,
+        };
+        let marker = if form.is_changed(it) { "▸" } else { " " };
+        put(buffer, area.x, y, 1, marker, theme.style(Role::Accent));
+        put(
+            buffer,
+            area.x + 1,
+            y,
+            LABEL,
+            it.about,
+            theme.style(Role::Muted),
+        );
+        let x = area.x + 1 + LABEL;
+        let width = area.right().saturating_sub(x);
+        let text = fit(&clean(&it.text), usize::from(width));
+        put(buffer, x, y, width, &text, theme.style(role));
+    }
 }
 
 fn help(form: &Form, field: Field) -> String {

@@ -302,6 +302,10 @@ fn backend(row: &Row, width: u16) -> (String, Role) {
         (Some(backend), Some(accel)) if accel.is_emulated() && width >= 17 => {
             (format!("{backend}/{accel} emulated"), Role::Warning)
         }
+        (Some(backend), Some(accel)) if row.vm.state.accel_doubted => {
+            let doubt = if width >= 24 { " doubtful" } else { "?" };
+            (format!("{backend}/{accel}{doubt}"), Role::Warning)
+        }
         (Some(backend), Some(accel)) => (format!("{backend}/{accel}"), Role::Muted),
     }
 }

@@ -261,27 +261,20 @@ fn backend(facts: &mut Facts<'_>, row: &Row) {
         .backend
         .or(row.vm.spec.as_ref().map(|spec| spec.backend));
     let Some(backend) = backend else { return };
+    let chosen = row.vm.spec.as_ref();
+    let chosen = chosen.and_then(|spec| spec.backend_reason.as_deref());
     let Some(accel) = state.accel else {
-        return facts.tell("Backend", backend.word(), Role::Text);
+        facts.tell("Backend", backend.word(), Role::Text);
+        return facts.tell_some("", chosen, Role::Muted);
     };
-    let emulated = if accel.is_emulated() {
-        ", emulated"
-    } else {
-        ""
+    let (remark, role) = match (accel.is_emulated(), state.accel_doubted) {
+        (true, _) => (", emulated", Role::Warning),
+        (false, true) => (", doubtful", Role::Warning),
+        (false, false) => ("", Role::Text),
     };
-    let role = if accel.is_emulated() {
-        Role::Warning
-    } else {
-        Role::Text
-    };
-    facts.tell(
-        "Backend",
-        &format!("{backend} with {accel}{emulated}"),
-        role,
-    );
-    if let Some(reason) = &state.accel_reason {
-        facts.tell("", reason, Role::Muted);
-    }
+    facts.tell("Backend", &format!("{backend} with {accel}{remark}"), role);
+    facts.tell_some("", state.accel_reason.as_deref(), Role::Muted);
+    facts.tell_some("", chosen, Role::Muted);
 }
 
 fn spec(facts: &mut Facts<'_>, spec: &VmSpec, network_told: Option<&str>) {
@@ -321,6 +314,12 @@ struct Facts<'a> {
 }
 
 impl Facts<'_> {
+    fn tell_some(&mut self, name: &str, value: Option<&str>, role: Role) {
+        if let Some(value) = value {
+            self.tell(name, value, role);
+        }
+    }
+
     fn tell(&mut self, name: &str, value: &str, role: Role) {
         let style = self.theme.style(role);
         let mut lines = wrapped(&clean(value), self.width, LABEL, style);

@@ -10,13 +10,14 @@ use unicode_width::UnicodeWidthStr;
 use super::{Role, Theme, render};
 use crate::app::action::{Action, Context};
 use crate::app::fixture::{
-    boot, console_says, empty, examine, fleet, key, mending_says, name, name_taken, press, send,
+    acceptable, boot, console_says, empty, examine, fleet, key, mending_says, name, name_taken,
+    press, send,
 };
 use crate::app::message::{Message, SessionEvent};
 use crate::app::state::State;
 use crate::app::update::update;
 use crate::fault::{Code, Failure};
-use crate::vm::Phase;
+use crate::vm::{BackendKind, Phase};
 
 fn draw(state: &State, theme: &Theme) -> (Buffer, Option<(u16, u16)>) {
     let (width, height) = state.size;
@@ -246,6 +247,7 @@ fn screens() -> Vec<Case> {
         ("form", |size| {
             let mut state = fleet(size);
             press(&mut state, "n w e b tab tab tab tab tab tab 8");
+            send(&mut state, 2.0, acceptable(4, BackendKind::Firecracker));
             send(&mut state, 2.0, name_taken(4));
             let images = vec!["tiny".to_owned(), "debian".to_owned()];
             send(&mut state, 2.0, Message::Offered { name: None, images });

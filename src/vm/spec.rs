@@ -91,6 +91,9 @@ pub struct VmSpec {
     pub created_at: jiff::Timestamp,
     /// Who runs it.
     pub backend: BackendKind,
+    /// Why that backend was chosen when the VM was made, as a clause.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backend_reason: Option<String>,
     /// The accelerator to insist on; absent: the best that truly works when the VM starts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accel: Option<Accel>,
@@ -238,6 +241,7 @@ pub(super) mod tests {
                 id: id.to_owned(),
                 created_at: jiff::Timestamp::UNIX_EPOCH,
                 backend: BackendKind::Qemu,
+                backend_reason: None,
                 accel: None,
                 arch: Arch::X86_64,
                 vcpu_count: 1,

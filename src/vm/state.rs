@@ -134,6 +134,9 @@ pub struct VmState {
     /// Why that accelerator was taken, as a clause.
     #[serde(default)]
     pub accel_reason: Option<String>,
+    /// Whether the host's check doubts that accelerator: it was taken all the same.
+    #[serde(default)]
+    pub accel_doubted: bool,
     /// What there is to say of its network on this host, as a clause: the TAP device and its
     /// addresses, why there is none, or what could not be taken away.
     #[serde(default)]
@@ -187,6 +190,7 @@ impl Default for VmState {
             backend: None,
             accel: None,
             accel_reason: None,
+            accel_doubted: false,
             network: None,
             vmm: None,
             shim: None,

@@ -16,7 +16,7 @@ use tokio::task::JoinHandle;
 
 use super::effect::Effect;
 use super::message::Message;
-use crate::fleet::Fleet;
+use crate::fleet::{Draft, Fleet};
 use crate::vm::{Vm, VmName};
 
 /// Where results go. The loop drains it before each frame.
@@ -57,7 +57,7 @@ pub(super) struct World {
 }
 
 impl World {
-    /// Acts on `fleet`, the doctor with the backend that was asked for; results go to `outbox`.
+    /// Acts on `fleet`, the doctor and new VMs with the backend that was asked for; results go to `outbox`.
     pub(in crate::app) fn new(fleet: Fleet, backend: Option<String>, outbox: Outbox) -> Self {
         let console = session::Console::new(fleet.config.scrollback);
         Self {
@@ -96,6 +96,12 @@ impl World {
         &self.pane
     }
 
+    /// A draft that asks for no backend has that of the command line.
+    fn with_backend(&self, draft: Draft) -> Draft {
+        let backend = draft.backend.or_else(|| self.backend.clone());
+        Draft { backend, ..draft }
+    }
+
     /// Does one thing, or begins it. Those that concern the terminal are the loop's.
     pub(in crate::app) fn perform(&mut self, effect: Effect) {
         let (fleet, outbox) = (self.fleet.clone(), self.outbox.clone());
@@ -110,11 +116,15 @@ impl World {
             } => detach(operations::operate(fleet, outbox, name, operation, force)),
             Effect::Offer => detach(operations::offer(fleet, outbox)),
             Effect::Check { generation, draft } => {
+                let draft = Box::new(self.with_backend(*draft));
                 // The one before is of no more interest.
                 let task = operations::check(fleet, outbox, generation, draft);
                 self.check = Some(Held::spawn(task));
             }
-            Effect::Create(draft) => detach(operations::create(fleet, outbox, draft)),
+            Effect::Create(draft) => {
+                let draft = Box::new(self.with_backend(*draft));
+                detach(operations::create(fleet, outbox, draft));
+            }
             Effect::Examine { boots } => {
                 // From the first result on it must not grow old.
                 let images = fleet.store.images_dir();

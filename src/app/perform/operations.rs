@@ -101,10 +101,12 @@ pub(super) async fn offer(fleet: Fleet, outbox: Outbox) {
 }
 
 pub(super) async fn check(fleet: Fleet, outbox: Outbox, generation: u64, draft: Box<Draft>) {
-    if let Some(objections) = blocking(move || fleet.check(&draft)).await {
+    let check = move || (fleet.check(&draft), fleet.outlook(&draft).map(Box::new));
+    if let Some((objections, outlook)) = blocking(check).await {
         let message = Message::Checked {
             generation,
             objections,
+            outlook,
         };
         tell(&outbox, message).await;
     }

@@ -7,7 +7,7 @@ use crate::app::journal::Level;
 use crate::app::state::{Modal, Page, State};
 use crate::console::keys::{Key, KeyCode};
 use crate::fault::Failure;
-use crate::fleet::Objection;
+use crate::fleet::{Objection, Outlook};
 use crate::vm::{Operation, Phase, Vm, VmName, VmState};
 
 fn form(state: &mut State) -> Option<&mut Form> {
@@ -19,7 +19,7 @@ fn form(state: &mut State) -> Option<&mut Form> {
 
 /// Opens the form with the configuration's defaults.
 pub(super) fn open(state: &mut State, effects: &mut Vec<Effect>) {
-    let form = Form::new(&state.config);
+    let form = Form::new(&state.config, &state.backend);
     effects.push(Effect::Offer);
     effects.push(check(&form));
     state.modals.push(Modal::Form(Box::new(form)));
@@ -73,9 +73,14 @@ pub(super) fn offered(state: &mut State, name: Option<String>, images: Vec<Strin
 }
 
 /// The answer of a check; one that is about an older state of the form is of no interest.
-pub(super) fn checked(state: &mut State, generation: u64, objections: Vec<Objection>) {
+pub(super) fn checked(
+    state: &mut State,
+    generation: u64,
+    objections: Vec<Objection>,
+    outlook: Option<Box<Outlook>>,
+) {
     if let Some(form) = form(state).filter(|form| form.generation == generation) {
-        form.objections = Some(objections);
+        form.take_in(objections, outlook);
     }
 }
 

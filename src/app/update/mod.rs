@@ -66,7 +66,8 @@ pub fn update(state: &mut State, now: Now, message: Message) -> Vec<Effect> {
         Message::Checked {
             generation,
             objections,
-        } => form::checked(state, generation, objections),
+            outlook,
+        } => form::checked(state, generation, objections, outlook),
         Message::Created(result) => form::created(state, result, &mut effects),
         Message::Session(id, event) => console::session(state, id, event, &mut effects),
         Message::Log(name, lines) => {

@@ -18,7 +18,7 @@ mod version;
 pub use machine::FirecrackerMachine;
 pub use plan::plan;
 pub use program::program;
-pub use version::Version;
+pub use version::{OLDEST, Version};
 
 use std::ffi::OsString;
 

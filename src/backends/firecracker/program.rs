@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use crate::backends::BackendError;
 use crate::backends::resolve::{find_program, is_program};
+use crate::fault::set_up;
 use crate::vm::BackendKind;
 
 const NAME: &str = "firecracker";
@@ -42,15 +43,17 @@ fn missing() -> BackendError {
     let (why, hint) = if cfg!(target_os = "linux") {
         (
             "`firecracker` is neither in PATH nor in ~/.smolvm/bin",
-            "install it with `sudo scripts/system-setup.sh --configure-runtime`, or use \
-             `--backend qemu`",
+            format!(
+                "install it with {}, or use `--backend qemu`",
+                set_up::hint()
+            ),
         )
     } else {
-        ("it needs Linux with KVM", "use `--backend qemu`")
+        ("it needs Linux with KVM", "use `--backend qemu`".to_owned())
     };
     BackendError::Unavailable {
         backend: BackendKind::Firecracker,
         why: why.to_owned(),
-        hint: hint.to_owned(),
+        hint,
     }
 }

@@ -26,6 +26,10 @@ const SINCE: &[(Feature, Version)] = &[
     (Feature::FreePageReporting, Version::new(1, 14, 0)),
 ];
 
+/// The oldest that can be used: what every request body here has, it knows. Older ones are refused
+/// by nobody; the doctor names them.
+pub const OLDEST: Version = Version::new(1, 7, 0);
+
 impl Version {
     /// That version.
     pub const fn new(major: u16, minor: u16, patch: u16) -> Self {

@@ -23,6 +23,12 @@ pub(super) struct FakeHost {
     pub(super) variables: BTreeMap<String, String>,
     pub(super) terminal: Option<(u16, u16)>,
     pub(super) open_files: Option<u64>,
+    pub(super) privilege: Privilege,
+    /// Whether sudo's rules permit what a TAP network takes.
+    pub(super) rules: bool,
+    pub(super) tap: Result<(), String>,
+    pub(super) left: Result<Vec<Leftover>, String>,
+    pub(super) script: Option<PathBuf>,
     pub(super) vms: Result<Vec<KnownVm>, String>,
     pub(super) read_only: BTreeSet<PathBuf>,
     pub(super) free_disk: Option<u64>,
@@ -78,6 +84,11 @@ impl FakeHost {
             variables: BTreeMap::new(),
             terminal: Some((120, 40)),
             open_files: Some(1024),
+            privilege: Privilege::Sudo,
+            rules: true,
+            tap: Ok(()),
+            left: Ok(Vec::new()),
+            script: Some("/opt/tree/scripts/system-setup.sh".into()),
             vms: Ok(Vec::new()),
             read_only: BTreeSet::new(),
             free_disk: Some(75 * GIB),
@@ -103,10 +114,8 @@ impl FakeHost {
         host.answer(SANDBOXED, accelerators);
         for command in [
             "true",
-            "/usr/bin/ip link show",
             "/usr/bin/nft list tables",
             "/usr/bin/nft list chains",
-            "/usr/bin/sysctl net.ipv4.ip_forward",
         ] {
             host.answer(&format!("sudo -n {command}"), "");
         }
@@ -256,7 +265,7 @@ impl Host for FakeHost {
         self.user
     }
 
-    fn runnable(&self) -> Runnable {
+    fn runnable(&self, _kvm: &dyn Fn() -> kvm::Verdict) -> Runnable {
         self.runnable.clone()
     }
 
@@ -318,6 +327,32 @@ impl Host for FakeHost {
 
     fn open_files(&self) -> Option<u64> {
         self.open_files
+    }
+
+    fn privilege(&self) -> Privilege {
+        self.privilege
+    }
+
+    fn authority(&self) -> Result<Privilege, String> {
+        let may = self.privilege == Privilege::Own || self.programs.contains_key("sudo");
+        let refused = || "`sudo -n` does not permit it".to_owned();
+        (may && self.rules)
+            .then_some(self.privilege)
+            .ok_or_else(refused)
+    }
+
+    fn tap_prerequisites(&self) -> Result<(), String> {
+        self.program("ip")?;
+        self.program("nft")?;
+        self.tap.clone()
+    }
+
+    fn network_leftovers(&self, _store: &Store) -> Result<Vec<Leftover>, String> {
+        self.left.clone()
+    }
+
+    fn set_up_script(&self) -> Option<PathBuf> {
+        self.script.clone()
     }
 
     fn vms(&self, _store: &Store) -> Result<Vec<KnownVm>, String> {

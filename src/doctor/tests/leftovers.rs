@@ -106,52 +106,44 @@ fn run_directories_of_no_vm_are_told() {
 }
 
 #[test]
-fn tap_devices_and_rules_that_no_vm_needs_are_told() {
-    let tap = |host: &mut FakeHost| {
-        host.holds("/sys/class/net", &["lo", "smt0000aaaa", "smtp"]);
-        host.write("/sys/class/net/smt0000aaaa/owner", "1000\n");
+fn tap_devices_and_rules_that_no_vm_needs_are_told_as_the_network_finds_them() {
+    let device = |name: &str| Leftover::Device {
+        name: name.to_owned(),
+        why: "VM `web` does not run".to_owned(),
     };
-    let tap_and = |change: fn(&mut FakeHost)| {
-        move |host: &mut FakeHost| {
-            tap(host);
-            change(host);
-        }
-    };
-    let remove =
-        "TAP devices that no VM needs: smt0000aaaa\nsudo ip tuntap del dev smt0000aaaa mode tap";
-    let tables = |host: &mut FakeHost| {
-        host.answer(
-            "sudo -n /usr/bin/nft list tables",
-            "table inet smolvm_tui\n",
-        );
-    };
+    let both = [device("smt0000aaaa"), device("smt0000bbbb")];
     table(
         "stale-taps",
         Firecracker,
         &[
             (&|_| {}, Pass, "nothing of ours is left"),
-            (&tap, Warn, remove),
-            (&tap_and(|host| host.owns_vm(ID, false)), Warn, remove),
             (
-                &tap_and(|host| host.owns_vm(ID, true)),
-                Pass,
-                "nothing of ours",
+                &|host| host.left = Ok(both.to_vec()),
+                Warn,
+                "TAP device `smt0000aaaa`: VM `web` does not run, TAP device `smt0000bbbb`",
             ),
             (
-                &tap_and(|host| host.write("/sys/class/net/smt0000aaaa/carrier", "1\n")),
-                Pass,
-                "nothing of ours",
+                &|host| host.left = Ok(both.to_vec()),
+                Warn,
+                "sudo ip tuntap del dev smt0000aaaa mode tap && sudo ip tuntap del dev smt0000bbbb",
             ),
             (
-                &tap_and(|host| host.write("/sys/class/net/smt0000aaaa/owner", "1001\n")),
-                Pass,
-                "nothing of ours",
+                &|host| {
+                    host.left = Ok(both.to_vec());
+                    host.privilege = Privilege::Own;
+                },
+                Warn,
+                "\nip tuntap del dev smt0000aaaa mode tap && ip",
             ),
-            (&tables, Warn, "sudo nft delete table inet smolvm_tui"),
             (
-                &|host| host.vms = Err("a spec is torn".to_owned()),
+                &|host| host.left = Ok(vec![Leftover::Rules]),
+                Warn,
+                "sudo nft delete table inet smolvm_tui",
+            ),
+            (
+                &|host| host.left = Err("a spec is torn".to_owned()),
                 Skip,
-                "while a spec is torn",
+                "not known: a spec is torn",
             ),
         ],
     );

@@ -11,6 +11,7 @@ use super::run::examine_host;
 use super::*;
 use crate::backends::kvm;
 use crate::backends::resolve::{Resolved, Runnable};
+use crate::network::{Leftover, Privilege};
 use crate::sampler::HostMemory;
 use crate::vm::{BackendKind, Store};
 

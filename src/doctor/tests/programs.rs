@@ -5,8 +5,16 @@ use super::*;
 #[test]
 fn firecracker_is_missed_only_where_it_was_chosen() {
     let host = FakeHost::sound().without("firecracker");
-    let setup = "./scripts/system-setup.sh --configure-runtime";
-    expect(&host, Firecracker, "firecracker", Fail, setup);
+    let set_up = "sudo /opt/tree/scripts/system-setup.sh --configure-runtime";
+    expect(&host, Firecracker, "firecracker", Fail, set_up);
+    let root = host.clone().with(|host| host.user = 0);
+    let fix = finding(&root, Firecracker, "firecracker").fix.unwrap();
+    assert_eq!(fix.command().unwrap(), &set_up[5..]);
+    // A program that was copied somewhere has no script to name a path of.
+    let copied = host.clone().with(|host| host.script = None);
+    let fix = finding(&copied, Firecracker, "firecracker").fix.unwrap();
+    assert_eq!(fix.command(), None);
+    assert!(fix.to_string().ends_with("in a checkout of smolvm-tui"));
     expect(
         &host,
         Qemu,
@@ -49,9 +57,14 @@ fn firecracker_must_be_of_a_version_and_for_a_processor_that_can_be_used() {
                 "names no version",
             ),
             (
-                &|host| host.answer(ASK, "Firecracker v0.25.2\n"),
+                &|host| host.answer(ASK, "Firecracker v1.6.9\n"),
                 Fail,
-                "0.25.2, but 1.0 is the oldest",
+                "1.6.9, but 1.7.0 is the oldest",
+            ),
+            (
+                &|host| host.answer(ASK, "Firecracker v1.7.0-dev\n\nmore\n"),
+                Pass,
+                "1.7.0",
             ),
             (&|host| host.refuse(ASK), Fail, "failed"),
         ],

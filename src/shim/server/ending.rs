@@ -6,7 +6,7 @@ use super::host::Subject;
 use crate::backends::{ProcessExit, firecracker, tail};
 use crate::console::sanitize_line;
 use crate::fault::Failure;
-use crate::vm::{BackendKind, BootResult, Exit, ExitReason, VmPaths};
+use crate::vm::{BackendKind, BootResult, Exit, ExitReason, VmPaths, VmState};
 
 /// Lines at the end of a VMM's log that explain an exit.
 const LAST_LINES: usize = 20;
@@ -68,6 +68,21 @@ impl Ending {
     }
 }
 
+/// A failed start with what had been in doubt: the VMM's own words say what failed, not that it was
+/// to be feared.
+pub(super) fn with_doubt(failure: Failure, state: &VmState, backend: BackendKind) -> Failure {
+    let way_out = match backend {
+        BackendKind::Firecracker => "with `--backend qemu`",
+        BackendKind::Qemu => "without `--accel`",
+    };
+    match state.accel_reason.as_ref().filter(|_| state.accel_doubted) {
+        Some(doubt) if failure.hint.is_none() => {
+            failure.with_hint(format!("{doubt}; make the VM anew {way_out}"))
+        }
+        _ => failure,
+    }
+}
+
 /// The exit of a start that came to nothing.
 pub(super) fn failed_start(failure: &Failure) -> Exit {
     let detail = match &failure.details {
@@ -115,6 +130,23 @@ mod tests {
     use super::*;
     use ExitReason as R;
     use ProcessExit as P;
+
+    #[test]
+    fn a_start_that_fails_on_a_doubted_accelerator_tells_the_doubt_and_the_way_around() {
+        use crate::fault::Code;
+        let failed = || Failure::new(Code::RuntimeError, "it ended");
+        let mut state = VmState {
+            accel_reason: Some("the spec insists, although it is slow".to_owned()),
+            ..VmState::default()
+        };
+        let told = |failure, state: &VmState| with_doubt(failure, state, BackendKind::Qemu).hint;
+        assert_eq!(told(failed(), &state), None);
+        state.accel_doubted = true;
+        let hint = "the spec insists, although it is slow; make the VM anew without `--accel`";
+        assert_eq!(told(failed(), &state).as_deref(), Some(hint));
+        let own = failed().with_hint("free some disk");
+        assert_eq!(told(own, &state).as_deref(), Some("free some disk"));
+    }
 
     #[test]
     fn the_reason_is_what_was_asked_else_told_else_seen_and_never_a_guess() {

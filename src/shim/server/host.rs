@@ -24,6 +24,8 @@ pub(super) struct Prepared {
     pub(super) launch: Launch,
     /// Why that accelerator was taken.
     pub(super) accel_reason: String,
+    /// Whether the probe doubts it.
+    pub(super) accel_doubted: bool,
     /// What there is to say of its network.
     pub(super) network: Option<String>,
 }

@@ -9,7 +9,7 @@ use tokio::time::timeout;
 use super::agent::Agent;
 use super::boot::{Detector, prompt};
 use super::clients::ClientId;
-use super::ending::{Ending, boot_result, failed_start, last_words};
+use super::ending::{Ending, boot_result, failed_start, last_words, with_doubt};
 use super::gap;
 use super::host::{Host, Prepared};
 use super::owner::{Live, MachineOf, Note, Owner, Step, Until, Work};
@@ -121,6 +121,7 @@ impl<H: Host> Owner<H> {
     }
 
     fn start_failed(&mut self, askers: Vec<(ClientId, u64)>, failure: Failure) {
+        let failure = with_doubt(failure, &self.state, self.subject.spec.backend);
         let exit = failed_start(&failure);
         self.live = None;
         self.failure = Some(failure);
@@ -133,6 +134,7 @@ impl<H: Host> Owner<H> {
         let Prepared {
             launch,
             accel_reason,
+            accel_doubted,
             network,
         } = prepared;
         let spec = &self.subject.spec;
@@ -175,6 +177,7 @@ impl<H: Host> Owner<H> {
         self.boot.recorded = false;
         self.state.accel = Some(launch.accel);
         self.state.accel_reason = Some(accel_reason);
+        self.state.accel_doubted = accel_doubted;
         self.state.network = network;
         let argv = argv.iter().map(|word| word.to_string_lossy().into_owned());
         self.note_command_line(argv.collect());

@@ -91,6 +91,7 @@ fn prepared(
     let chosen = accel::choose(spec, Arch::host(), kvm)?;
     Ok(Prepared {
         accel_reason: chosen.reason,
+        accel_doubted: chosen.is_doubtful,
         network: None,
         launch: Launch {
             name: subject.name.clone(),

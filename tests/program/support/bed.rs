@@ -108,6 +108,12 @@ impl Bed {
         ];
     }
 
+    /// From now on the environment has this too.
+    pub(crate) fn set(&mut self, name: &str, value: &str) {
+        self.variables.retain(|(known, _)| known != name);
+        self.variables.push((name.to_owned(), value.to_owned()));
+    }
+
     pub(crate) fn data(&self) -> PathBuf {
         self.directory.path().join("d")
     }

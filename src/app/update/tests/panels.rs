@@ -2,12 +2,12 @@
 
 use super::{SIZE, operations};
 use crate::app::effect::Effect;
-use crate::app::fixture::{examine, fleet, name, name_taken, press, send};
+use crate::app::fixture::{acceptable, examine, fleet, name, name_taken, press, send};
 use crate::app::message::{Message, Mouse, MouseKind};
 use crate::app::state::{Focus, Modal, Page, State};
 use crate::app::update::update;
 use crate::fault::{Code, Failure};
-use crate::vm::Operation;
+use crate::vm::{BackendKind, Operation};
 
 fn form(state: &State) -> &crate::app::form::Form {
     match state.modals.last() {
@@ -39,6 +39,44 @@ fn the_form_checks_as_one_types_and_an_old_answer_is_dropped() {
         !effects
             .iter()
             .any(|effect| matches!(effect, Effect::Create(_)))
+    );
+}
+
+#[test]
+fn the_form_marks_what_another_backend_would_change() {
+    let mut state = fleet(SIZE);
+    press(&mut state, "n tab tab");
+    let changed = |state: &State| -> Vec<&str> {
+        let outlook = form(state).outlook.as_ref().unwrap();
+        let traits = outlook.traits.iter();
+        traits
+            .filter(|it| form(state).is_changed(it))
+            .map(|it| it.about)
+            .collect()
+    };
+    send(&mut state, 2.0, acceptable(0, BackendKind::Firecracker));
+    assert!(changed(&state).is_empty(), "there was none before");
+    press(&mut state, "right right");
+    send(&mut state, 2.0, acceptable(2, BackendKind::Qemu));
+    let all = ["backend", "speed", "network", "disk"];
+    assert_eq!(changed(&state), all);
+    // Typing on does not take the marks away.
+    press(&mut state, "tab 2");
+    send(&mut state, 2.0, acceptable(3, BackendKind::Qemu));
+    assert_eq!(changed(&state), all);
+}
+
+#[test]
+fn the_form_asks_for_no_backend_as_long_as_that_of_elsewhere_stands() {
+    let mut state = fleet(SIZE);
+    state.backend = "qemu".to_owned();
+    press(&mut state, "n tab tab");
+    assert_eq!(form(&state).value(crate::app::form::Field::Backend), "qemu");
+    assert_eq!(form(&state).draft().unwrap().backend, None);
+    press(&mut state, "right");
+    assert_eq!(
+        form(&state).draft().unwrap().backend.as_deref(),
+        Some("auto")
     );
 }
 

@@ -261,6 +261,7 @@ impl Host for FakeHost {
     async fn prepare(&self, subject: &Subject) -> Result<Prepared, Failure> {
         Ok(Prepared {
             accel_reason: "it is a test".to_owned(),
+            accel_doubted: false,
             network: None,
             launch: Launch {
                 name: subject.name.clone(),
