@@ -22,6 +22,7 @@ pub mod journal;
 pub mod keymap;
 pub mod layout;
 pub mod message;
+pub mod metrics;
 pub mod now;
 pub mod pacer;
 mod perform;

@@ -19,6 +19,7 @@ mod reach;
 mod row;
 mod sweep;
 
+pub use figures::Meter;
 pub use row::{VmDetails, VmRow, details, row};
 
 /// What a user asks for with `create`, or in the form: everything optional is the default.

@@ -45,6 +45,12 @@ pub fn update(state: &mut State, now: Now, message: Message) -> Vec<Effect> {
             }
         }
         Message::Samples(samples) => fleet::samples(state, samples),
+        Message::Counted(name, count) => fleet::counted(state, &name, count.map(|count| *count)),
+        Message::Planned(name, invocation) => {
+            if let Some(row) = state.row_mut(&name) {
+                row.invocation = Some(invocation.map(|invocation| *invocation));
+            }
+        }
         Message::Doctor(progress) => on_doctor(state, progress, &mut effects),
         Message::HostChanged => {
             // What came out before the change may be wrong now.
