@@ -9,6 +9,7 @@ mod bad_input;
 mod console;
 mod dashboard;
 mod firecracker;
+mod firecracker_dashboard;
 mod lifecycle;
 #[cfg(target_os = "linux")]
 mod network;

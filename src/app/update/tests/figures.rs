@@ -9,10 +9,12 @@ use crate::app::metrics::{Count, Counter};
 use crate::app::state::{Page, State};
 use crate::vm::{BootPhase, BootPhases, BootResult, Phase, ProcessId};
 
-/// The VMs that are counted from now on; `None` where nothing changed.
-fn counts(effects: Vec<Effect>) -> Option<Option<String>> {
+/// The VM that is counted from now on, or `nobody`; `None` where nothing changed.
+fn counts(effects: Vec<Effect>) -> Option<String> {
     effects.into_iter().rev().find_map(|effect| match effect {
-        Effect::Count(target) => Some(target.map(|target| target.name.to_string())),
+        Effect::Count(target) => {
+            Some(target.map_or_else(|| "nobody".to_owned(), |target| target.name.to_string()))
+        }
         _ => None,
     })
 }
@@ -23,17 +25,21 @@ fn a_vmm_is_asked_for_its_count_only_while_its_page_is_seen() {
     assert_eq!(counts(press(&mut state, "5")), None);
     let effects = press(&mut state, "6");
     assert_eq!(state.page, Page::Metrics);
-    assert_eq!(counts(effects), Some(Some("web".to_owned())));
+    assert_eq!(counts(effects), Some("web".to_owned()));
     assert_eq!(counts(press(&mut state, "pagedown")), None);
-    assert_eq!(counts(press(&mut state, "1")), Some(None));
+    assert_eq!(counts(press(&mut state, "1")), Some("nobody".to_owned()));
     press(&mut state, "6");
     let effects = send(&mut state, 2.0, Message::Resize(30, 8));
-    assert_eq!(counts(effects), Some(None), "nothing of it is seen");
+    assert_eq!(
+        counts(effects),
+        Some("nobody".to_owned()),
+        "nothing of it is seen"
+    );
     send(&mut state, 2.0, Message::Resize(100, 30));
     // One that ends, starts or does not run has nothing to tell.
-    for (key, expected) in [("down", None), ("up", Some("web")), ("home", None)] {
+    for (key, expected) in [("down", "nobody"), ("up", "web"), ("home", "nobody")] {
         let effects = press(&mut state, key);
-        assert_eq!(counts(effects), Some(expected.map(str::to_owned)), "{key}");
+        assert_eq!(counts(effects), Some(expected.to_owned()), "{key}");
     }
     assert_eq!(state.next_wake(), None, "the page itself never ticks");
 }
@@ -53,13 +59,13 @@ fn another_vmm_begins_anew_and_another_shim_does_not() {
     adopted.state.shim = process(5000);
     let adopted = Message::Vm(name("web"), Some(Box::new(adopted)));
     let effects = send(&mut state, 3.0, adopted);
-    assert_eq!(counts(effects), Some(Some("web".to_owned())));
+    assert_eq!(counts(effects), Some("web".to_owned()));
     assert!(state.metrics.last.is_some(), "the past is forgotten");
     let mut restarted = vm("web", Phase::Running);
     restarted.state.vmm = process(5001);
     let restarted = Message::Vm(name("web"), Some(Box::new(restarted)));
     let effects = send(&mut state, 4.0, restarted);
-    assert_eq!(counts(effects), Some(Some("web".to_owned())));
+    assert_eq!(counts(effects), Some("web".to_owned()));
     assert!(state.metrics.last.is_none() && state.metrics.history.is_empty());
 }
 
