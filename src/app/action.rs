@@ -18,6 +18,7 @@ pub enum Action {
     ShowBoot,
     ShowLog,
     ShowSpec,
+    ShowMetrics,
     ScrollUp,
     ScrollDown,
     FocusConsole,
@@ -85,7 +86,7 @@ const fn anywhere(keys: &'static str) -> [(Context, &'static str); 6] {
 
 impl Action {
     /// All actions, in the order of the help.
-    pub const ALL: [Self; 50] = [
+    pub const ALL: [Self; 51] = [
         Self::SelectNext,
         Self::SelectPrevious,
         Self::SelectFirst,
@@ -97,6 +98,7 @@ impl Action {
         Self::ShowBoot,
         Self::ShowLog,
         Self::ShowSpec,
+        Self::ShowMetrics,
         Self::ScrollUp,
         Self::ScrollDown,
         Self::FocusConsole,
@@ -195,6 +197,11 @@ impl Action {
                 "show-spec",
                 "Page 5: spec and command line",
                 &[(C::Dashboard, "5")],
+            ),
+            Self::ShowMetrics => (
+                "show-metrics",
+                "Page 6: what the VMM counts, each second",
+                &[(C::Dashboard, "6")],
             ),
             Self::ScrollUp => (
                 "scroll-up",

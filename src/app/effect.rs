@@ -59,6 +59,10 @@ pub enum Effect {
     Follow(Option<VmName>),
     /// Sample these VMs once a second; none: no longer.
     Sample(Vec<SampleTarget>),
+    /// Ask once a second what the VMM of this VM counts; `None`: no longer.
+    Count(Option<CountTarget>),
+    /// Find out by what this VM would be started.
+    Plan(VmName),
     /// Draw everything anew.
     Redraw,
     /// Go to the background.
@@ -98,6 +102,19 @@ pub struct SampleTarget {
     pub vcpu_threads: Vec<u32>,
     /// What the guest was given, in bytes; `None` when its spec cannot be read.
     pub memory: Option<u64>,
+}
+
+/// A VM whose VMM is asked for what it counts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CountTarget {
+    /// Which.
+    pub name: VmName,
+    /// The VMM.
+    pub process: ProcessId,
+    /// The threads of its vCPUs.
+    pub vcpu_threads: Vec<u32>,
+    /// Who asks it for us: a new shim begins anew.
+    pub shim: Option<ProcessId>,
 }
 
 /// A connection that is wanted.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::effect::Effect;
 use super::keymap::Keymap;
 use super::message::{Message, SessionEvent};
+use super::metrics::Count;
 use super::now::Now;
 use super::state::{Modal, State};
 use super::update::update;
@@ -13,10 +14,11 @@ use crate::console::{Size, Terminal};
 use crate::doctor::{Finding, Fix, Marks, Progress, Readiness, Report, Status, Summary, Verdict};
 use crate::fault::{Code, Failure};
 use crate::fleet::{Objection, Outlook, Trait};
-use crate::sampler::Sample;
+use crate::sampler::{Sample, VcpuTimes};
 use crate::vm::{
-    Accel, BackendKind, BootPhase, BootPhases, BootRecord, BootResult, Exit, ExitReason, ImageRef,
-    NetworkMode, Phase, Problem, ProcessId, Versions, Vm, VmName, VmSpec, VmState,
+    Accel, BackendKind, BalloonFigures, BlockFigures, BootPhase, BootPhases, BootRecord,
+    BootResult, Exit, ExitReason, Figures, ImageRef, NetworkMode, Phase, Problem, ProcessId,
+    SerialFigures, Versions, Vm, VmName, VmSpec, VmState,
 };
 
 /// The wall clock at the start of every test.
@@ -88,11 +90,85 @@ pub(crate) fn fleet(size: (u16, u16)) -> State {
             vmm_percent: Some(3.4),
             rss: Some(131 << 20),
             guest_memory: Some(84 << 20),
+            vcpus: None,
         };
         let samples = vec![(name("web"), sample)];
         send(&mut state, 2.0, Message::Samples(samples));
     }
     state
+}
+
+/// Has the page of metrics shown, and the VMM of the selected VM answer forty times.
+pub(crate) fn counted(state: &mut State) {
+    press(state, "6");
+    let name = state.selected.clone().unwrap();
+    for second in 0..40_u64 {
+        let busy = second % 10;
+        let n = second * 1000 + busy * 90;
+        let count = Count {
+            at: Duration::from_secs(second),
+            figures: Figures {
+                exits: [("io_in", n), ("io_out", 12 * n), ("mmio_write", n / 7)]
+                    .map(|(kind, count)| (kind.to_owned(), count))
+                    .into(),
+                block: Some(BlockFigures {
+                    read_bytes: Some(n * 4096),
+                    write_bytes: Some(n * 512),
+                    reads: Some(n),
+                    writes: Some(n / 8),
+                    flushes: None,
+                }),
+                serial: Some(SerialFigures {
+                    reads: Some(second),
+                    writes: Some(n),
+                    errors: Some(0),
+                }),
+                balloon: Some(BalloonFigures {
+                    target_bytes: Some(0),
+                    actual_bytes: Some(0),
+                    free_bytes: Some(140 << 20),
+                    available_bytes: Some(150 << 20),
+                    total_bytes: Some(240 << 20),
+                }),
+                ..Figures::default()
+            },
+            vcpus: vec![Some(VcpuTimes {
+                total: Duration::from_millis(second * 450 + busy * 20),
+                system: Duration::from_millis(second * 12),
+            })],
+        };
+        send(
+            state,
+            2.0,
+            Message::Counted(name.clone(), Ok(Box::new(count))),
+        );
+    }
+}
+
+/// A guest on Firecracker that has run for twelve seconds without a word, its vCPU in the kernel.
+pub(crate) fn silent(state: &mut State) {
+    let mut vm = vm("web", Phase::Running);
+    vm.state.accel = Some(Accel::Kvm);
+    vm.state.backend = Some(BackendKind::Firecracker);
+    vm.state.accel_reason = None;
+    vm.state.ready = false;
+    let boot = vm.state.boot.as_mut().unwrap();
+    boot.phases = BootPhases::default();
+    boot.result = BootResult::Booting;
+    boot.phases.stamp(BootPhase::Started, 0);
+    send(state, 2.0, Message::Vm(name("web"), Some(Box::new(vm))));
+    let sample = Sample {
+        cpu_percent: Some(100.0),
+        guest_percent: Some(99.0),
+        vmm_percent: Some(1.0),
+        rss: Some(30 << 20),
+        guest_memory: Some(12 << 20),
+        vcpus: Some(VcpuTimes {
+            total: Duration::from_millis(11_900),
+            system: Duration::from_millis(11_600),
+        }),
+    };
+    send(state, 12.0, Message::Samples(vec![(name("web"), sample)]));
 }
 
 /// Has the dashboard take a message in, so many seconds after the start.

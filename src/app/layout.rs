@@ -129,15 +129,22 @@ pub fn pane((width, height): (u16, u16)) -> Size {
     )
 }
 
-/// Where each tab is: ` 1 Overview  2 Console …`, tight where the line is short.
-pub fn tabs(line: Rect) -> impl Iterator<Item = (Page, Rect)> {
-    let gap = if line.width >= 56 { 3 } else { 1 };
-    let mut x = line.x + u16::from(line.width >= 56);
+/// Where each tab is and the word on it: ` 1 Overview  2 Console …`, tight where the line is short,
+/// and with the words cut where even that does not fit.
+pub fn tabs(line: Rect) -> impl Iterator<Item = (Page, &'static str, Rect)> {
+    const LOOSE: u16 = 62;
+    const WHOLE: u16 = 50;
+    const CUT: usize = 4;
+    let (first, gap) = if line.width >= LOOSE { (1, 3) } else { (0, 1) };
+    let mut x = line.x + first;
     Page::ALL.into_iter().map(move |page| {
-        let width = u16::try_from(page.word().len()).unwrap_or(0) + 2;
+        let word = page.word();
+        let cut = word.get(..CUT).filter(|_| line.width < WHOLE);
+        let word = cut.unwrap_or(word);
+        let width = u16::try_from(word.len()).unwrap_or(0) + 2;
         let tab = Rect::new(x, line.y, width, line.height).intersection(line);
         x = x.saturating_add(width + gap);
-        (page, tab)
+        (page, word, tab)
     })
 }
 
@@ -183,8 +190,9 @@ mod tests {
     fn all_tabs_fit_from_forty_columns_on() {
         for width in 40..250 {
             let line = Rect::new(0, 0, width, 1);
-            for (page, tab) in tabs(line) {
-                assert_eq!(usize::from(tab.width), page.word().len() + 2, "{width}");
+            for (page, word, tab) in tabs(line) {
+                assert_eq!(usize::from(tab.width), word.len() + 2, "{width}");
+                assert!(page.word().starts_with(word));
             }
         }
     }

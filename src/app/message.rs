@@ -1,11 +1,12 @@
 //! What happened, told to the logic.
 
+use super::metrics::Count;
 use crate::console::keys::Key;
 use crate::doctor::Progress;
 use crate::fault::Failure;
 use crate::fleet::{Objection, Outlook};
 use crate::sampler::Sample;
-use crate::vm::{BootPhase, BootRecord, Operation, Vm, VmName};
+use crate::vm::{BootPhase, BootRecord, Invocation, Operation, Vm, VmName};
 
 /// Something that happened.
 #[derive(Debug)]
@@ -26,6 +27,10 @@ pub enum Message {
     Boots(VmName, Vec<BootRecord>),
     /// Figures of the last second.
     Samples(Vec<(VmName, Sample)>),
+    /// What the VMM of a VM counted so far.
+    Counted(VmName, Result<Box<Count>, Failure>),
+    /// By what a VM would be started.
+    Planned(VmName, Result<Box<Invocation>, Failure>),
     /// The doctor tells.
     Doctor(Progress),
     /// Something that the doctor looks at changed.

@@ -23,6 +23,7 @@ pub mod keymap;
 pub mod layout;
 pub mod mend;
 pub mod message;
+pub mod metrics;
 pub mod now;
 pub mod pacer;
 mod perform;

@@ -4,8 +4,9 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::now::Now;
-use crate::sampler::Sample;
-use crate::vm::{BootPhase, BootRecord, BootResult, Operation, Phase, Vm};
+use crate::fault::Failure;
+use crate::sampler::{Sample, Silence};
+use crate::vm::{BootPhase, BootRecord, BootResult, Invocation, Operation, Phase, Vm};
 
 /// How many seconds of figures are kept.
 pub const HISTORY: usize = 240;
@@ -21,6 +22,8 @@ pub struct Row {
     pub history: VecDeque<Option<Sample>>,
     /// Its boots, oldest first, once they were read.
     pub boots: Option<Vec<BootRecord>>,
+    /// By what it would be started, or why that is not known, once it was asked for.
+    pub invocation: Option<Result<Invocation, Failure>>,
 }
 
 impl Row {
@@ -31,6 +34,7 @@ impl Row {
             busy: None,
             history: VecDeque::new(),
             boots: None,
+            invocation: None,
         }
     }
 
@@ -53,6 +57,12 @@ impl Row {
     /// The newest figures, if any could be read.
     pub fn sample(&self) -> Option<Sample> {
         self.history.back().copied().flatten()
+    }
+
+    /// Whether it runs and its guest says nothing for long.
+    pub fn silence(&self, now: Now) -> Option<Silence> {
+        let vcpus = self.sample().and_then(|sample| sample.vcpus);
+        Silence::of(&self.vm, now.wall, vcpus)
     }
 
     /// How long the VMM has been running, as far as its boot is known.

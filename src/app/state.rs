@@ -5,12 +5,13 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::action::Context;
-use super::effect::{SampleTarget, SessionTarget};
+use super::effect::{CountTarget, SampleTarget, SessionTarget};
 use super::form::Form;
 use super::journal::Journal;
 use super::keymap::Keymap;
 use super::layout::{self, Regions};
 use super::mend::{Mend, MendStage};
+use super::metrics::Metrics;
 use super::now::Now;
 use super::row::Row;
 use crate::config::Config;
@@ -18,6 +19,7 @@ use crate::console::keys::Key;
 use crate::console::{Screen, Size};
 use crate::doctor::{Finding, Report, Status};
 use crate::fault::Failure;
+use crate::sampler::Silence;
 use crate::vm::{Operation, VmName};
 
 /// A page of the selected VM.
@@ -34,16 +36,19 @@ pub enum Page {
     Log,
     /// The spec and the command line.
     Spec,
+    /// What the VMM counts.
+    Metrics,
 }
 
 impl Page {
     /// All pages, in the order of the tabs.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Overview,
         Self::Console,
         Self::Boot,
         Self::Log,
         Self::Spec,
+        Self::Metrics,
     ];
 
     /// The word on the tab.
@@ -54,6 +59,7 @@ impl Page {
             Self::Boot => "Boot",
             Self::Log => "Log",
             Self::Spec => "Spec",
+            Self::Metrics => "Metrics",
         }
     }
 }
@@ -205,7 +211,7 @@ pub struct Console {
 /// How far the pages are scrolled, in lines: from the top, the log from its end.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Scroll {
-    /// Of overview, boot and spec.
+    /// Of all pages but console and log.
     pub page: usize,
     /// Of the log.
     pub log: usize,
@@ -253,6 +259,8 @@ pub struct State {
     pub console: Console,
     /// The log of the selected VM.
     pub log: VecDeque<String>,
+    /// What the VMM of the selected VM counts, while its page is shown.
+    pub metrics: Metrics,
     /// How far the pages are scrolled.
     pub scroll: Scroll,
     /// Messages to the user.
@@ -269,6 +277,8 @@ pub struct State {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Held {
     pub(super) samples: Vec<SampleTarget>,
+    pub(super) count: Option<CountTarget>,
+    pub(super) plan: Option<VmName>,
     pub(super) log: Option<VmName>,
     pub(super) boots: Option<(VmName, u64)>,
     pub(super) console_size: Option<Size>,
@@ -297,6 +307,7 @@ impl State {
             doctor: Doctor::default(),
             console: Console::default(),
             log: VecDeque::new(),
+            metrics: Metrics::default(),
             scroll: Scroll::default(),
             journal: Journal::default(),
             has_image: None,
@@ -359,8 +370,8 @@ impl State {
 
     /// When the picture would next change by itself, on the monotonic clock; `None`: never.
     ///
-    /// Figures and uptimes come with samples; only fading messages and the bars of a boot under way,
-    /// for its first half minute, ask to be woken.
+    /// Figures and uptimes come with samples; only fading messages, the bars of a boot under way for
+    /// its first half minute, and the moment from which a guest is called silent ask to be woken.
     pub fn next_wake(&self) -> Option<Duration> {
         const BOOT_STEP: Duration = Duration::from_millis(100);
         const BOOT_WATCHED: Duration = Duration::from_secs(30);
@@ -370,7 +381,10 @@ impl State {
             .and_then(|row| row.uptime(self.now))
             .filter(|uptime| *uptime < BOOT_WATCHED)
             .map(|_| self.now.mono + BOOT_STEP);
-        [boot, self.journal.next_fade(self.now)]
+        let silent = self.rows.iter();
+        let silent = silent.filter_map(|row| Silence::due(&row.vm, self.now.wall));
+        let silent = silent.min().map(|left| self.now.mono + left);
+        [boot, silent, self.journal.next_fade(self.now)]
             .into_iter()
             .flatten()
             .min()

@@ -2,14 +2,25 @@
 
 use std::ffi::OsString;
 
-use super::firecracker::{Firecracker, FirecrackerMachine};
+use super::firecracker::{self, Firecracker, FirecrackerMachine};
 use super::qemu::{Qemu, QemuMachine};
 use super::{Backend, BackendError, Launch, Launched, Machine};
-use crate::vm::{BackendKind, BootPhase, Figures, ProcessId};
+use crate::vm::{ApiCall, BackendKind, BootPhase, Figures, ProcessId};
 
 /// The backend that the spec of each launch names.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct AnyBackend;
+
+impl AnyBackend {
+    /// The calls of its API by which [`Backend::launch`] would set the VMM up; empty for one without.
+    /// Runs the program for its version where they depend on that.
+    pub fn api_calls(self, launch: &Launch) -> Result<Vec<ApiCall>, BackendError> {
+        match launch.spec.backend {
+            BackendKind::Firecracker => firecracker::api_calls(launch),
+            BackendKind::Qemu => Ok(Vec::new()),
+        }
+    }
+}
 
 /// A machine of whichever backend.
 #[derive(Clone, Debug)]

@@ -7,6 +7,7 @@ use serde_json::json;
 use super::args::NameArgs;
 use super::boots;
 use super::context::Context;
+use super::figures;
 use super::output::{self, Outcome, Reply, or_dash};
 use super::runtime::block_on;
 use crate::fleet::{self, VmRow};
@@ -44,12 +45,14 @@ fn cells(row: &VmRow) -> Vec<String> {
     };
     let phase = match row.phase {
         Some(phase) if row.ready => format!("{phase}, ready"),
+        Some(phase) if row.silence.is_some() => format!("{phase}, silent"),
         phase => or_dash(phase),
     };
     let note = row
         .error
         .clone()
-        .or_else(|| row.exit.as_ref().map(crate::vm::Exit::summary));
+        .or_else(|| row.exit.as_ref().map(crate::vm::Exit::summary))
+        .or_else(|| row.silence.map(|silence| silence.words()));
     vec![
         row.name.clone(),
         phase,
@@ -113,6 +116,12 @@ pub(super) fn info(context: &Context, args: &NameArgs) -> Outcome {
     let shown = cells(row);
     line("name", row.name.clone());
     line("phase", shown[1].clone());
+    line(
+        "",
+        row.silence
+            .map(|silence| silence.words())
+            .unwrap_or_default(),
+    );
     line("error", row.error.clone().unwrap_or_default());
     line("recovery", details.recovery.clone().unwrap_or_default());
     line(
@@ -165,6 +174,13 @@ pub(super) fn info(context: &Context, args: &NameArgs) -> Outcome {
     }
     line("directory", details.paths.dir.display().to_string());
     line("command", command_line(&details.argv));
+    for (index, call) in details.api_calls.iter().enumerate() {
+        let name = if index == 0 { "calls" } else { "" };
+        line(name, format!("{call} {}", call.body));
+    }
+    for (name, counted) in details.metrics.iter().flat_map(figures::lines) {
+        line(&name, counted);
+    }
     if !details.boots.is_empty() {
         text.push('\n');
         text.push_str(&boots::table(&details.boots));

@@ -25,6 +25,7 @@ mod dashboard;
 mod doctor;
 mod escapes;
 mod expect;
+mod figures;
 mod generate;
 mod image;
 mod keys;

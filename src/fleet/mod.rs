@@ -22,6 +22,7 @@ mod row;
 mod sweep;
 mod trial;
 
+pub use figures::Meter;
 pub use outlook::{Outlook, Trait};
 pub use row::{VmDetails, VmRow, details, row};
 

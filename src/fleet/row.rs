@@ -7,10 +7,11 @@ use serde::Serialize;
 use super::{Fleet, host};
 use crate::fault::Failure;
 use crate::network::{self, Tap};
+use crate::sampler::{self, Silence};
 use crate::shim::server;
 use crate::vm::{
-    Accel, ApiCall, BackendKind, BootPhase, BootRecord, BootResult, Exit, Figures, Phase, Vm,
-    VmSpec,
+    Accel, ApiCall, BackendKind, BootPhase, BootRecord, BootResult, Exit, Figures, Invocation,
+    Phase, Vm, VmSpec,
 };
 
 /// One row of `ls --json`. What is not known or does not apply is `null`, never a guess.
@@ -52,6 +53,12 @@ pub struct VmRow {
     /// Milliseconds that the guest has run without a word on its serial line, while that is so.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub silent_ms: Option<u64>,
+    /// The likely cause when that lasts for long, where it was measured: `emulated_kvm`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub silent_cause: Option<&'static str>,
+    /// The same for people: a silence that lasts for long.
+    #[serde(skip)]
+    pub silence: Option<Silence>,
 }
 
 /// Where the files of a VM are, as `info` tells.
@@ -116,6 +123,13 @@ pub fn row(vm: &Vm) -> VmRow {
         .boot
         .as_ref()
         .and_then(|boot| boot.phases.get(BootPhase::Ready));
+    let now = jiff::Timestamp::now();
+    let silent = vm.silent_for(now);
+    // Nothing is read of a guest that said something.
+    let vcpus = silent
+        .zip(vmm)
+        .and_then(|(_, vmm)| sampler::vcpu_times(vmm, &state.vcpu_threads));
+    let silence = Silence::of(vm, now, vcpus);
     VmRow {
         name: vm.name.to_string(),
         phase: Some(vm.phase),
@@ -134,9 +148,9 @@ pub fn row(vm: &Vm) -> VmRow {
             .uptime
             .and_then(|uptime| uptime.as_millis().try_into().ok()),
         ready: live && state.ready,
-        silent_ms: vm
-            .silent_for(jiff::Timestamp::now())
-            .and_then(|silent| silent.as_millis().try_into().ok()),
+        silent_ms: silent.and_then(|silent| silent.as_millis().try_into().ok()),
+        silent_cause: silence.and_then(|silence| silence.cause()),
+        silence,
         last_boot_ms: ready_us.map(|us| us / 1000),
         exit: vm.exit().cloned(),
         error: vm.problem.as_ref().map(|problem| problem.message.clone()),
@@ -146,6 +160,7 @@ pub fn row(vm: &Vm) -> VmRow {
 /// Everything known of one VM.
 pub fn details(fleet: &Fleet, vm: &Vm) -> Result<VmDetails, Failure> {
     let paths = fleet.store.paths(&vm.name);
+    let invocation = fleet.invocation(vm).unwrap_or_default();
     Ok(VmDetails {
         row: row(vm),
         backend_reason: vm
@@ -159,13 +174,8 @@ pub fn details(fleet: &Fleet, vm: &Vm) -> Result<VmDetails, Failure> {
             .and_then(|spec| network::recorded(&fleet.store, &spec.id))
             .map(|record| record.tap),
         network: vm.state.network.clone(),
-        argv: match (&vm.spec, vm.state.argv.is_empty()) {
-            (Some(spec), true) => {
-                server::command_line(&fleet.store, &vm.name, spec).unwrap_or_default()
-            }
-            _ => vm.state.argv.clone(),
-        },
-        api_calls: vm.state.api_calls.clone(),
+        argv: invocation.argv,
+        api_calls: invocation.api_calls,
         metrics: None,
         paths: Paths {
             dir: paths.dir,
@@ -182,6 +192,20 @@ pub fn details(fleet: &Fleet, vm: &Vm) -> Result<VmDetails, Failure> {
 }
 
 impl Fleet {
+    /// By what the VM was last started; before the first start, by what it would be now. That may
+    /// block for as long as a VMM takes to tell its version.
+    pub fn invocation(&self, vm: &Vm) -> Result<Invocation, Failure> {
+        match &vm.spec {
+            Some(spec) if vm.state.argv.is_empty() => {
+                server::invocation(&self.store, &vm.name, spec)
+            }
+            _ => Ok(Invocation {
+                argv: vm.state.argv.clone(),
+                api_calls: vm.state.api_calls.clone(),
+            }),
+        }
+    }
+
     /// The boots of a VM, oldest first, the one that is not in the history yet included.
     pub fn boots(&self, vm: &Vm) -> Result<Vec<BootRecord>, Failure> {
         let last = vm.state.boot.as_ref();

@@ -13,6 +13,10 @@ use std::time::Duration;
 
 use crate::vm::ProcessId;
 
+mod silence;
+
+pub use silence::Silence;
+
 #[cfg(target_os = "linux")]
 #[path = "linux.rs"]
 mod platform;
@@ -49,6 +53,8 @@ pub struct Sample {
     pub rss: Option<u64>,
     /// Of the guest's memory, what is resident, in bytes, as last read.
     pub guest_memory: Option<u64>,
+    /// What its vCPUs used since it started.
+    pub vcpus: Option<VcpuTimes>,
 }
 
 impl Sample {
@@ -125,6 +131,7 @@ impl Sample {
             vmm_percent: shares.map(|(_, vmm)| percent(vmm)),
             rss: after.rss,
             guest_memory: None,
+            vcpus: None,
         }
     }
 }

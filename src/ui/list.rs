@@ -28,6 +28,7 @@ pub(super) fn glyph(phase: Phase) -> &'static str {
 /// Widths of the columns; one that does not fit is 0 and left out.
 #[derive(Clone, Copy, Debug)]
 struct Columns {
+    phase: u16,
     name: u16,
     backend: u16,
     cpu: u16,
@@ -37,12 +38,19 @@ struct Columns {
     boot: u16,
 }
 
+/// What is said in place of *running* of a guest that says nothing for long.
+pub(super) const SILENT: &str = "running, silent";
+
+/// Wide enough for `◑ restarting…`.
 const PHASE: u16 = 12;
+/// Wide enough for `● running, silent`.
+const PHASE_SILENT: u16 = 17;
 
 impl Columns {
     /// Columns go, from the least useful on, until what is left fits.
-    fn of(width: u16) -> Self {
+    fn of(width: u16, phase: u16) -> Self {
         let mut columns = Self {
+            phase,
             name: 9,
             backend: 17,
             cpu: 5,
@@ -90,7 +98,7 @@ impl Columns {
             self.uptime,
             self.boot,
         ];
-        2 + PHASE + others.iter().map(|w| w + u16::from(*w > 0)).sum::<u16>()
+        2 + self.phase + others.iter().map(|w| w + u16::from(*w > 0)).sum::<u16>()
     }
 }
 
@@ -100,7 +108,13 @@ pub(super) fn render(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &T
         return;
     }
     let buffer = frame.buffer_mut();
-    let columns = Columns::of(area.width);
+    let is_silent = |row: &Row| row.silence(state.now).is_some();
+    let phase = if state.shown().any(is_silent) {
+        PHASE_SILENT
+    } else {
+        PHASE
+    };
+    let columns = Columns::of(area.width, phase);
     heading(buffer, area, state, &columns, theme);
     let rows = Rect {
         y: area.y + 1,
@@ -130,7 +144,7 @@ fn heading(buffer: &mut Buffer, area: Rect, state: &State, columns: &Columns, th
             *x += width + 1;
         }
     };
-    left(buffer, &mut x, PHASE, "PHASE");
+    left(buffer, &mut x, columns.phase, "PHASE");
     let below = state
         .shown_count()
         .saturating_sub(state.top + usize::from(area.height - 1));
@@ -171,15 +185,21 @@ fn row(
     let marker = if is_selected { "▌" } else { " " };
     put(buffer, x, line.y, 1, marker, theme.style(Role::Accent));
     x += 1;
-    let word = row.doing().unwrap_or_else(|| phase.word());
-    let state_text = format!("{} {word}", glyph(phase));
-    let role = if row.busy.is_some() {
-        Role::Changing
-    } else {
-        role
+    let (word, role) = match row.doing() {
+        Some(doing) => (doing, Role::Changing),
+        None if row.silence(state.now).is_some() => (SILENT, Role::Warning),
+        None => (phase.word(), role),
     };
-    put(buffer, x, line.y, PHASE, &state_text, theme.style(role));
-    x += PHASE + 1;
+    let state_text = format!("{} {word}", glyph(phase));
+    put(
+        buffer,
+        x,
+        line.y,
+        columns.phase,
+        &state_text,
+        theme.style(role),
+    );
+    x += columns.phase + 1;
     put(
         buffer,
         x,

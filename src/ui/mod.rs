@@ -5,7 +5,7 @@
 //!  PHASE       NAME       BACKEND             CPU        MEMORY  UPTIME   BOOT
 //!  ● running   web        qemu/tcg emulated  12 % ▁▂▃▂  84/256M  1h 03m  812ms
 //!  ✖ crashed   db         qemu/tcg emulated  killed by SIGKILL
-//!  1 Overview  2 Console  3 Boot  4 Log  5 Spec ─────────────────────────── web
+//!  1 Overview  2 Console  3 Boot  4 Log  5 Spec  6 Metrics ─────────────── web
 //!  …
 //!  s stop  r restart  …
 //! ```
@@ -23,6 +23,7 @@ mod list;
 mod log;
 mod mend;
 mod messages;
+mod metrics;
 mod overview;
 mod panel;
 mod spec;
@@ -58,6 +59,7 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme) {
         Page::Boot => boot::render(frame, page, state, theme),
         Page::Log => log::render(frame, page, state, theme),
         Page::Spec => spec::render(frame, page, state, theme),
+        Page::Metrics => metrics::render(frame, page, state, theme),
     }
     for modal in &state.modals {
         match modal {

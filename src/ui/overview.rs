@@ -44,7 +44,7 @@ pub(super) fn render(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &T
     text::lines(frame.buffer_mut(), inner, &lines, state.scroll.page);
 }
 
-fn label(text: &str, theme: &Theme) -> Span<'static> {
+pub(super) fn label(text: &str, theme: &Theme) -> Span<'static> {
     let width = usize::from(LABEL);
     Span::styled(format!("{text:<width$}"), theme.style(Role::Muted))
 }
@@ -55,7 +55,7 @@ fn most_cpu(row: &Row) -> f64 {
 }
 
 /// The figures in a few lines, for where there is no room for graphs.
-fn figures(row: &Row, width: u16, theme: &Theme) -> Vec<Line<'static>> {
+pub(super) fn figures(row: &Row, width: u16, theme: &Theme) -> Vec<Line<'static>> {
     if !row.vm.phase.is_live() {
         return Vec::new();
     }
@@ -211,8 +211,14 @@ fn facts(row: &Row, state: &State, width: u16, theme: &Theme) -> Vec<Line<'stati
         (Phase::Running, false) => ", the guest has not said that it is ready",
         _ => "",
     };
-    let phase = format!("{} {}{ready}", list::glyph(vm.phase), vm.phase);
-    facts.tell("Phase", &phase, Theme::phase(vm.phase));
+    if let Some(silence) = row.silence(state.now) {
+        let phase = format!("{} {}", list::glyph(vm.phase), list::SILENT);
+        facts.tell("Phase", &phase, Role::Warning);
+        facts.tell("", &silence.words(), Role::Warning);
+    } else {
+        let phase = format!("{} {}{ready}", list::glyph(vm.phase), vm.phase);
+        facts.tell("Phase", &phase, Theme::phase(vm.phase));
+    }
     if let Some(activity) = vm.state.activity.as_ref().filter(|_| vm.phase.is_live()) {
         facts.tell("", activity, Role::Changing);
     }

@@ -35,15 +35,7 @@ fn page(row: &Row, width: u16, theme: &Theme) -> Vec<Line<'static>> {
         }
         lines.push(Line::default());
     }
-    lines.push(Line::styled("Command line", title));
-    let argv = &row.vm.state.argv;
-    if argv.is_empty() {
-        let name = &row.vm.name;
-        let why = format!("not started yet; `smolvm-tui info {name}` tells what it would be");
-        lines.extend(wrapped(&why, width, 0, theme.style(Role::Muted)));
-    } else {
-        lines.extend(wrapped(&command(argv), width, 0, plain));
-    }
+    lines.append(&mut invocation(row, width, theme));
     lines.push(Line::default());
     lines.push(Line::styled("Spec", title));
     match row.vm.spec.as_ref().map(crate::vm::VmSpec::to_toml) {
@@ -53,6 +45,50 @@ fn page(row: &Row, width: u16, theme: &Theme) -> Vec<Line<'static>> {
             }
         }
         _ => lines.push(Line::styled("cannot be read", theme.style(Role::Failed))),
+    }
+    lines
+}
+
+/// By what the VM was last started; before the first start, by what it would be.
+fn invocation(row: &Row, width: u16, theme: &Theme) -> Vec<Line<'static>> {
+    let title = theme.style(Role::Title);
+    let (plain, muted) = (theme.style(Role::Text), theme.style(Role::Muted));
+    let state = &row.vm.state;
+    let mut lines = vec![Line::styled("Command line", title)];
+    let (argv, api_calls) = match &row.invocation {
+        _ if !state.argv.is_empty() => (&state.argv, &state.api_calls),
+        Some(Ok(invocation)) => {
+            let why = "Not started yet; started now it would be:";
+            lines.extend(wrapped(why, width, 0, muted));
+            (&invocation.argv, &invocation.api_calls)
+        }
+        Some(Err(failure)) => {
+            let failed = theme.style(Role::Failed);
+            lines.extend(wrapped(&clean(&failure.message), width, 0, failed));
+            let hint = failure.hint.as_deref().map(clean).unwrap_or_default();
+            lines.extend(wrapped(&hint, width, 0, theme.style(Role::Accent)));
+            return lines;
+        }
+        None => {
+            lines.extend(wrapped("Not started yet.", width, 0, muted));
+            return lines;
+        }
+    };
+    lines.extend(wrapped(&command(argv), width, 0, plain));
+    if api_calls.is_empty() {
+        return lines;
+    }
+    lines.push(Line::default());
+    lines.push(Line::styled("Calls of its API", title));
+    for call in api_calls {
+        let body = serde_json::to_string(&call.body).unwrap_or_default();
+        let told = format!("{} {} {body}", call.method.word(), call.path);
+        lines.extend(wrapped(&clean(&told), width, 0, plain));
+    }
+    let is_tap = |spec: &crate::vm::VmSpec| spec.network == crate::vm::NetworkMode::Tap;
+    if state.argv.is_empty() && row.vm.spec.as_ref().is_some_and(is_tap) {
+        let text = "and one for its TAP device, which is made at the start";
+        lines.extend(wrapped(text, width, 0, muted));
     }
     lines
 }

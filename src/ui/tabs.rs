@@ -25,13 +25,13 @@ pub(super) fn render(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &T
         theme.style(Role::Rule),
     );
     let mut end = area.x;
-    for ((page, tab), number) in layout::tabs(area).zip(1..) {
+    for ((page, word, tab), number) in layout::tabs(area).zip(1..) {
         let role = if page == state.page {
             Role::Accent
         } else {
             Role::Muted
         };
-        let text = format!("{number} {}", page.word());
+        let text = format!("{number} {word}");
         end = put(buffer, tab.x, tab.y, tab.width, &text, theme.style(role));
         // Air around the words where there is room for it.
         if tab.x > area.x {

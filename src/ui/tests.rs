@@ -10,8 +10,8 @@ use unicode_width::UnicodeWidthStr;
 use super::{Role, Theme, render};
 use crate::app::action::{Action, Context};
 use crate::app::fixture::{
-    acceptable, boot, console_says, empty, examine, fleet, key, mending_says, name, name_taken,
-    press, send,
+    acceptable, boot, console_says, counted, empty, examine, fleet, key, mending_says, name,
+    name_taken, press, send, silent,
 };
 use crate::app::message::{Message, SessionEvent};
 use crate::app::state::State;
@@ -202,6 +202,43 @@ fn screens() -> Vec<Case> {
             press(&mut state, "5");
             state
         }),
+        ("spec_planned", |size| {
+            let mut state = fleet(size);
+            select(&mut state, "api");
+            press(&mut state, "5");
+            let invocation = crate::vm::Invocation {
+                argv: ["/usr/bin/firecracker", "--api-sock", "/run/fc.sock"]
+                    .map(str::to_owned)
+                    .into(),
+                api_calls: vec![crate::vm::ApiCall::put(
+                    "/machine-config",
+                    serde_json::json!({ "vcpu_count": 1, "mem_size_mib": 256 }),
+                )],
+            };
+            let planned = Message::Planned(name("api"), Ok(Box::new(invocation)));
+            send(&mut state, 2.0, planned);
+            state
+        }),
+        ("metrics", |size| {
+            let mut state = fleet(size);
+            counted(&mut state);
+            state
+        }),
+        ("metrics_failed", |size| {
+            let mut state = fleet(size);
+            press(&mut state, "6");
+            let failure = Failure::new(
+                Code::Timeout,
+                "the figures of VM `web` took longer than 4 s",
+            );
+            send(&mut state, 2.0, Message::Counted(name("web"), Err(failure)));
+            state
+        }),
+        ("silent", |size| {
+            let mut state = fleet(size);
+            silent(&mut state);
+            state
+        }),
         ("doctor_pending", |size| {
             let mut state = fleet(size);
             press(&mut state, "D");
@@ -367,7 +404,7 @@ fn foreign_text_reaches_the_screen_without_controls() {
         hint: Some(evil.to_owned()),
     });
     select(&mut state, "db");
-    for keys in ["1", "2", "3", "4", "5"] {
+    for keys in ["1", "2", "3", "4", "5", "6"] {
         press(&mut state, keys);
         let text = glyphs(&state);
         assert!(text.contains("evil"));

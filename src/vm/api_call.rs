@@ -65,6 +65,15 @@ impl ApiCall {
     }
 }
 
+/// By what a VMM is started and set up.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Invocation {
+    /// Its command line, program first.
+    pub argv: Vec<String>,
+    /// The calls of its API, in order; empty for a VMM without one.
+    pub api_calls: Vec<ApiCall>,
+}
+
 /// As an error names it: method and path, and the action where the path does not tell.
 impl fmt::Display for ApiCall {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -13,7 +13,7 @@ mod state;
 mod store;
 mod words;
 
-pub use api_call::{ApiCall, Method};
+pub use api_call::{ApiCall, Invocation, Method};
 pub use boot::{BootPhase, BootPhases, BootRecord, BootResult, GuestStages, Versions};
 pub use figures::{BalloonFigures, BlockFigures, Figures, NetFigures, SerialFigures, VsockFigures};
 pub use name::{NameError, VmName};

@@ -11,6 +11,7 @@ mod console;
 mod dashboard;
 mod doctor;
 mod firecracker;
+mod firecracker_dashboard;
 mod lifecycle;
 #[cfg(target_os = "linux")]
 mod network;

@@ -1,5 +1,6 @@
 //! Does what the logic asks for. Nothing here decides anything; what comes of it is a message.
 
+mod count;
 mod doctor;
 mod host;
 mod log;
@@ -48,6 +49,7 @@ pub(super) struct World {
     outbox: Outbox,
     console: session::Console,
     sampler: Option<Held>,
+    counter: Option<Held>,
     follower: Option<Held>,
     check: Option<Held>,
     watcher: Option<Held>,
@@ -67,6 +69,7 @@ impl World {
             backend,
             outbox,
             sampler: None,
+            counter: None,
             follower: None,
             check: None,
             watcher: None,
@@ -147,6 +150,11 @@ impl World {
                 self.sampler =
                     (!targets.is_empty()).then(|| Held::spawn(sample::sample(targets, outbox)));
             }
+            Effect::Count(target) => {
+                self.counter =
+                    target.map(|target| Held::spawn(count::count(fleet, outbox, target)));
+            }
+            Effect::Plan(name) => detach(operations::plan(fleet, outbox, name)),
             Effect::Redraw | Effect::Suspend | Effect::Quit => {}
         }
     }

@@ -59,6 +59,15 @@ pub(super) async fn boots(fleet: Fleet, outbox: Outbox, vm: Box<Vm>) {
     }
 }
 
+pub(super) async fn plan(fleet: Fleet, outbox: Outbox, name: VmName) {
+    let vm = fleet.store.find(name.as_str());
+    let found = blocking(move || fleet.invocation(&vm?)).await;
+    if let Some(invocation) = found {
+        let invocation = invocation.map(Box::new).map_err(harmless);
+        tell(&outbox, Message::Planned(name, invocation)).await;
+    }
+}
+
 pub(super) async fn operate(
     fleet: Fleet,
     outbox: Outbox,

@@ -7,7 +7,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 use super::{Outbox, tell};
 use crate::app::effect::SampleTarget;
 use crate::app::message::Message;
-use crate::sampler::{Probe, Reading, Sample};
+use crate::sampler::{self, Probe, Reading, Sample};
 use crate::vm::VmName;
 
 /// How often.
@@ -23,6 +23,7 @@ struct Subject {
     name: VmName,
     probe: Probe,
     before: Option<(Instant, Reading)>,
+    vcpu_threads: Vec<u32>,
     allotted: Option<u64>,
     guest_memory: Option<u64>,
     readings: u32,
@@ -44,6 +45,7 @@ impl Subject {
                 }
                 Some(Sample {
                     guest_memory: self.guest_memory,
+                    vcpus: sampler::vcpu_times(self.probe.process(), &self.vcpu_threads),
                     ..Sample::between(&before, &after, now.duration_since(then))
                 })
             }
@@ -62,6 +64,7 @@ pub(super) async fn sample(targets: Vec<SampleTarget>, outbox: Outbox) {
             Some(Subject {
                 probe: Probe::open(target.process, &target.vcpu_threads)?,
                 name: target.name,
+                vcpu_threads: target.vcpu_threads,
                 before: None,
                 allotted: target.memory,
                 guest_memory: None,

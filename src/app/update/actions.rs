@@ -26,6 +26,7 @@ pub(super) fn perform(state: &mut State, action: Action, key: Key, effects: &mut
         Action::ShowBoot => show(state, Page::Boot),
         Action::ShowLog => show(state, Page::Log),
         Action::ShowSpec => show(state, Page::Spec),
+        Action::ShowMetrics => show(state, Page::Metrics),
         Action::ScrollUp => scroll_page(state, -page_height),
         Action::ScrollDown => scroll_page(state, page_height),
         Action::FocusConsole => console::focus(state),
@@ -114,7 +115,7 @@ pub(super) fn scroll_page(state: &mut State, lines: isize) {
             let most = state.log.len().saturating_sub(height);
             state.scroll.log = state.scroll.log.saturating_add_signed(-lines).min(most);
         }
-        Page::Overview | Page::Boot | Page::Spec => {
+        Page::Overview | Page::Boot | Page::Spec | Page::Metrics => {
             // How long these pages are depends on how they wrap; the view stops at their end.
             state.scroll.page = state
                 .scroll

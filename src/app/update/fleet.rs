@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::list;
 use crate::app::effect::Effect;
 use crate::app::journal::Level;
+use crate::app::metrics::Count;
 use crate::app::row::Row;
 use crate::app::state::State;
 use crate::fault::Failure;
@@ -56,6 +57,14 @@ pub(super) fn samples(state: &mut State, samples: Vec<(VmName, Sample)>) {
         if let Some(row) = state.row_mut(&name) {
             row.note(Some(sample));
         }
+    }
+}
+
+/// What a VMM counted; late words about a VM that is no longer looked at are of no use.
+pub(super) fn counted(state: &mut State, name: &VmName, count: Result<Count, Failure>) {
+    let of = state.held.count.as_ref().map(|target| &target.name);
+    if of == Some(name) {
+        state.metrics.take(count);
     }
 }
 

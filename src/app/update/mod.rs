@@ -39,13 +39,26 @@ pub fn update(state: &mut State, now: Now, message: Message) -> Vec<Effect> {
         Message::Mouse(mouse) => mouse::update(state, mouse, &mut effects),
         Message::Resize(columns, rows) => state.size = (columns, rows),
         Message::Vms(vms) => fleet::all(state, vms),
-        Message::Vm(name, vm) => fleet::one(state, &name, vm.map(|vm| *vm)),
+        Message::Vm(name, vm) => {
+            let was_lost = state.row(&name).is_some_and(|row| row.vm.is_orphan());
+            // A scan has it adopted; where that fails, it is not tried again and again.
+            if !was_lost && vm.as_ref().is_some_and(|vm| vm.is_orphan()) {
+                effects.push(Effect::Scan);
+            }
+            fleet::one(state, &name, vm.map(|vm| *vm));
+        }
         Message::Boots(name, boots) => {
             if let Some(row) = state.row_mut(&name) {
                 row.boots = Some(boots);
             }
         }
         Message::Samples(samples) => fleet::samples(state, samples),
+        Message::Counted(name, count) => fleet::counted(state, &name, count.map(|count| *count)),
+        Message::Planned(name, invocation) => {
+            if let Some(row) = state.row_mut(&name) {
+                row.invocation = Some(invocation.map(|invocation| *invocation));
+            }
+        }
         Message::Doctor(progress) => on_doctor(state, progress, &mut effects),
         Message::HostChanged => {
             // What came out before the change may be wrong now.

@@ -42,8 +42,8 @@ pub(super) fn update(state: &mut State, mouse: Mouse, effects: &mut Vec<Effect>)
             list::select_at(state, index);
         }
     } else if within(regions.tabs) {
-        let tab = layout::tabs(regions.tabs).find(|(_, tab)| within(*tab));
-        if let Some((page, _)) = tab {
+        let tab = layout::tabs(regions.tabs).find(|(_, _, tab)| within(*tab));
+        if let Some((page, ..)) = tab {
             actions::show(state, page);
         }
     } else if within(regions.header) {

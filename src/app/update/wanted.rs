@@ -1,14 +1,20 @@
 //! What is wanted of the world as long as something is seen: a connection, samples, the log, the
 //! boots. Worked out from the state after each message; the world hears only of changes.
 
-use crate::app::effect::{Effect, OpenSession, SampleTarget, SessionKind, SessionTarget};
+use crate::app::effect::{
+    CountTarget, Effect, OpenSession, SampleTarget, SessionKind, SessionTarget,
+};
+use crate::app::metrics::Metrics;
 use crate::app::state::{Console, Focus, Link, Page, State};
+use crate::vm::Phase;
 
 /// Asks the world for what is now wanted and was not before, and to let go of the rest.
 pub(super) fn reconcile(state: &mut State, effects: &mut Vec<Effect>) {
     session(state, effects);
     samples(state, effects);
+    count(state, effects);
     log(state, effects);
+    plan(state, effects);
     boots(state, effects);
 }
 
@@ -100,6 +106,47 @@ fn samples(state: &mut State, effects: &mut Vec<Effect>) {
     if targets != state.held.samples {
         state.held.samples.clone_from(&targets);
         effects.push(Effect::Sample(targets));
+    }
+}
+
+/// What is asked of the VMM costs it something: only while its page is seen.
+fn count(state: &mut State, effects: &mut Vec<Effect>) {
+    let is_seen = state.page == Page::Metrics && !state.regions().too_small;
+    let row = state.selected_row().filter(|_| is_seen);
+    let wanted = row.and_then(|row| {
+        let vm = &row.vm.state;
+        // One that is only starting has nothing to ask yet, and one that ends no time to answer.
+        matches!(row.vm.phase, Phase::Running | Phase::Paused).then_some(())?;
+        Some(CountTarget {
+            name: row.vm.name.clone(),
+            process: vm.vmm?,
+            vcpu_threads: vm.vcpu_threads.clone(),
+            shim: vm.shim,
+        })
+    });
+    if wanted == state.held.count {
+        return;
+    }
+    if let Some(CountTarget { name, process, .. }) = &wanted
+        && state.metrics.of.as_ref() != Some(&(name.clone(), *process))
+    {
+        state.metrics = Metrics::of(name.clone(), *process);
+    }
+    state.held.count.clone_from(&wanted);
+    effects.push(Effect::Count(wanted));
+}
+
+/// Before the first start the page of the spec shows what would be run; found out as it comes into
+/// view, since the files that it names may have changed meanwhile.
+fn plan(state: &mut State, effects: &mut Vec<Effect>) {
+    let row = state.selected_row();
+    let row = row.filter(|row| state.page == Page::Spec && row.vm.state.argv.is_empty());
+    let wanted = row
+        .filter(|row| row.vm.spec.is_some())
+        .map(|row| row.vm.name.clone());
+    if wanted != state.held.plan {
+        effects.extend(wanted.clone().map(Effect::Plan));
+        state.held.plan = wanted;
     }
 }
 

@@ -15,18 +15,26 @@ use crate::guest::{self, plain_kernel};
 /// How the names of unpacked kernels begin; what they were unpacked from follows.
 const PREFIX: &str = "vmlinux-";
 
-/// The kernel `path` itself, or what was in it, kept in `dir` by the digest of the whole.
-pub(super) fn provide(path: &Path, dir: &Path) -> Result<PathBuf, BackendError> {
-    let io = |verb, path: &Path| io_error(verb, path.to_owned());
-    let file = File::open(path).map_err(io("open", path))?;
-    if guest::is_plain_kernel(file).map_err(io("read", path))? {
-        return Ok(path.to_owned());
+/// Where the kernel `path` is booted from: itself, or what is in it, kept in `dir` by the digest of
+/// the whole; that whole comes with it.
+pub(super) fn place(path: &Path, dir: &Path) -> Result<(PathBuf, Option<Vec<u8>>), BackendError> {
+    let io = |verb| io_error(verb, path.to_owned());
+    let file = File::open(path).map_err(io("open"))?;
+    if guest::is_plain_kernel(file).map_err(io("read"))? {
+        return Ok((path.to_owned(), None));
     }
-    let bytes = fs::read(path).map_err(io("read", path))?;
+    let bytes = fs::read(path).map_err(io("read"))?;
     let mut digest = [0; 8];
     digest.copy_from_slice(&Sha256::digest(&bytes)[..8]);
     let name = u64::from_be_bytes(digest);
-    let unpacked = dir.join(format!("{PREFIX}{name:016x}"));
+    Ok((dir.join(format!("{PREFIX}{name:016x}")), Some(bytes)))
+}
+
+/// The kernel `path` where it is booted from, unpacked if it has to be.
+pub(super) fn provide(path: &Path, dir: &Path) -> Result<PathBuf, BackendError> {
+    let (unpacked, Some(bytes)) = place(path, dir)? else {
+        return Ok(path.to_owned());
+    };
     if unpacked.exists() {
         return Ok(unpacked);
     }
@@ -47,7 +55,7 @@ pub(super) fn provide(path: &Path, dir: &Path) -> Result<PathBuf, BackendError> 
         .and_then(|()| fs::rename(&aside, &unpacked));
     if let Err(source) = written {
         let _ = fs::remove_file(&aside);
-        return Err(io("write", &unpacked)(source));
+        return Err(io_error("write", unpacked)(source));
     }
     Ok(unpacked)
 }

@@ -23,11 +23,23 @@ pub use version::{OLDEST, Version};
 use std::ffi::OsString;
 
 use super::{Backend, BackendError, Launch, Launched};
-use crate::vm::{BootPhase, ProcessId};
+use crate::vm::{ApiCall, BootPhase, ProcessId};
 
 /// What an exit code of Firecracker's means, where it has a meaning of its own.
 pub fn exit_words(code: i32) -> Option<&'static str> {
     exit::words(code)
+}
+
+/// The calls that would set up `launch`, for the version that the program tells. Nothing is made; of
+/// the network only what was made already is in them.
+pub fn api_calls(launch: &Launch) -> Result<Vec<ApiCall>, BackendError> {
+    let version = Version::of_program(&launch.program)?;
+    let (kernel, _) = kernel::place(&launch.kernel, &launch.paths.dir)?;
+    let launch = Launch {
+        kernel,
+        ..launch.clone()
+    };
+    Ok(plan(&launch, version))
 }
 
 /// Launches and adopts Firecracker.

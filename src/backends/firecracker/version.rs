@@ -2,6 +2,17 @@
 //! know, so none is sent that the version in hand does not have.
 
 use std::fmt;
+use std::io::Read;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use crate::backends::BackendError;
+use crate::vm::BackendKind;
+
+/// How long the program may take to tell its version: it takes milliseconds.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// A version. What follows the three numbers, as in `1.17.0-dev`, is not told apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -55,12 +66,47 @@ impl Version {
         parts.next().is_none().then_some(version)
     }
 
+    /// Asks the program.
+    pub(super) fn of_program(program: &Path) -> Result<Self, BackendError> {
+        ask(program)
+            .as_deref()
+            .and_then(Self::parse)
+            .ok_or_else(|| BackendError::Unavailable {
+                backend: BackendKind::Firecracker,
+                why: format!("`{} --version` told no version", program.display()),
+                hint: "`smolvm-tui doctor --backend firecracker` tells more".to_owned(),
+            })
+    }
+
     /// Whether it has that.
     pub(super) fn has(self, feature: Feature) -> bool {
         SINCE
             .iter()
             .any(|&(of, since)| of == feature && self >= since)
     }
+}
+
+/// What `program --version` prints at first. A program that does not end is ended.
+fn ask(program: &Path) -> Option<String> {
+    let mut child = Command::new(program)
+        .arg("--version")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .ok()?;
+    let stdout = child.stdout.take();
+    let (tell, told) = mpsc::channel();
+    std::thread::spawn(move || {
+        let mut text = String::new();
+        let read = stdout.map(|stdout| stdout.take(4096).read_to_string(&mut text));
+        // Without a listener it came too late.
+        drop(tell.send((read.is_some()).then_some(text)));
+    });
+    let text = told.recv_timeout(PATIENCE).ok().flatten();
+    let _ = child.kill();
+    let _ = child.wait();
+    text
 }
 
 impl fmt::Display for Version {

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::qmp::Client;
 use crate::backends::BackendError;
-use crate::vm::{BlockFigures, Figures};
+use crate::vm::{BalloonFigures, BlockFigures, Figures};
 
 /// Kinds of exits that KVM counts, in its words and in ours (`kvm_vcpu_stats_desc` in Linux'
 /// `arch/x86/kvm/x86.c`).
@@ -28,9 +28,15 @@ pub(super) async fn ask(qmp: &Client) -> Result<Figures, BackendError> {
     });
     // Only with KVM, and only from QEMU 7.1 on.
     let vcpus = qmp.call("query-stats", Some(wanted)).await.ok();
+    // `None`: a QEMU of an earlier version of this program, without a balloon.
+    let size = qmp.call("query-balloon", None).await.ok();
+    let memory = qmp.call("query-memory-size-summary", None).await.ok();
     Ok(Figures {
         exits: vcpus.as_ref().map(exits).unwrap_or_default(),
         block: block(&disks),
+        balloon: size
+            .zip(memory)
+            .and_then(|(size, memory)| balloon(&size, &memory)),
         ..Figures::default()
     })
 }
@@ -50,6 +56,19 @@ fn block(disks: &Value) -> Option<BlockFigures> {
         reads: sum("rd_operations"),
         writes: sum("wr_operations"),
         flushes: sum("flush_operations"),
+    }
+    .known()
+}
+
+/// `BalloonInfo` and `MemoryInfo` in QEMU's `qapi/machine.json`: the first tells what the balloon
+/// leaves to the guest. What the guest says of its memory is not asked for: it would have to be woken
+/// for that again and again from then on.
+fn balloon(size: &Value, memory: &Value) -> Option<BalloonFigures> {
+    let left = size.get("actual")?.as_u64()?;
+    let all = memory.get("base-memory")?.as_u64()?;
+    BalloonFigures {
+        actual_bytes: all.checked_sub(left),
+        ..BalloonFigures::default()
     }
     .known()
 }
@@ -89,6 +108,10 @@ mod tests {
         assert_eq!(block.read_bytes, Some(15));
         assert_eq!((block.reads, block.writes), (Some(2), None));
         assert_eq!(super::block(&json!([])), None);
+        let memory = json!({"base-memory": 256 << 20, "plugged-memory": 0});
+        let balloon = |left: u64| balloon(&json!({ "actual": left }), &memory);
+        assert_eq!(balloon(200 << 20).unwrap().actual_bytes, Some(56 << 20));
+        assert_eq!(balloon(512 << 20), None, "more than there is");
         let vcpus = json!([
             {"provider": "kvm", "stats": [{"name": "exits", "value": 7}, {"name": "odd", "value": 1}]},
             {"provider": "kvm", "stats": [{"name": "exits", "value": 3}, {"name": "io_exits", "value": [1]}]},

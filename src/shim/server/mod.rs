@@ -3,7 +3,7 @@
 //! A SIGTERM ends the shim and leaves the VM running, as a kill does: the next client starts
 //! another shim, which adopts the VM. SIGHUP and SIGINT change nothing.
 
-pub use this_host::command_line;
+pub use this_host::invocation;
 
 use std::ffi::OsString;
 use std::path::PathBuf;

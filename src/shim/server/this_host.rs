@@ -9,7 +9,7 @@ use crate::backends::kvm::Verdict;
 use crate::backends::{AnyBackend, Backend, Launch, accel, firecracker, kvm, qemu};
 use crate::fault::{Code, Failure};
 use crate::guest::{ImageStore, content};
-use crate::vm::{Arch, BackendKind, Store, VmName, VmSpec};
+use crate::vm::{Arch, BackendKind, Invocation, Store, VmName, VmSpec};
 
 /// Every backend, the images in the store, and what this host can do.
 pub(super) struct ThisHost {
@@ -59,9 +59,9 @@ impl Host for ThisHost {
     }
 }
 
-/// The command line by which a VM would be started now, program first. Nothing is made or run, but
-/// for the probe of KVM where no verdict is kept.
-pub fn command_line(store: &Store, name: &VmName, spec: &VmSpec) -> Result<Vec<String>, Failure> {
+/// By what a VM would be started now. Nothing is made; run is only the probe of KVM where no verdict
+/// is kept, and Firecracker for its version.
+pub fn invocation(store: &Store, name: &VmName, spec: &VmSpec) -> Result<Invocation, Failure> {
     let subject = Subject {
         store: store.clone(),
         name: name.clone(),
@@ -73,7 +73,10 @@ pub fn command_line(store: &Store, name: &VmName, spec: &VmSpec) -> Result<Vec<S
     let prepared = prepared(&subject, files, program, &kvm::verdict(store))?;
     let words = AnyBackend.command_line(&prepared.launch)?;
     let text = |word: std::ffi::OsString| word.to_string_lossy().into_owned();
-    Ok(words.into_iter().map(text).collect())
+    Ok(Invocation {
+        argv: words.into_iter().map(text).collect(),
+        api_calls: AnyBackend.api_calls(&prepared.launch)?,
+    })
 }
 
 fn files(subject: &Subject) -> Result<Files, Failure> {

@@ -87,7 +87,14 @@ fn main() {
 /// Starts a thread under a name that the host's kernel tells.
 fn spawn(name: &str, work: impl FnOnce() + Send + 'static) {
     let thread = std::thread::Builder::new().name(name.to_owned());
+    let (begun, begins) = std::sync::mpsc::channel();
+    let work = move || {
+        let _ = begun.send(());
+        work();
+    };
     thread.spawn(work).expect("a thread");
+    // It has its name now: the call that starts the vCPUs is answered only once they stand.
+    let _ = begins.recv();
 }
 
 /// Opens a file that it is told to write to, as Firecracker does: from its beginning, and a FIFO too,

@@ -191,3 +191,20 @@ fn boot_phases_come_in_as_the_shim_tells_them() {
     let boot = state.selected_row().unwrap().vm.state.boot.clone().unwrap();
     assert_eq!(boot.phases.get(crate::vm::BootPhase::Init), Some(700_000));
 }
+
+#[test]
+fn a_vm_whose_shim_died_is_looked_after_once() {
+    let mut state = fleet(SIZE);
+    let scans = |effects: Vec<Effect>| {
+        let scans = effects.iter().filter(|it| matches!(it, Effect::Scan));
+        scans.count()
+    };
+    let mut lost = vm("web", Phase::Running);
+    lost.has_shim = false;
+    let told = || Message::Vm(name("web"), Some(Box::new(lost.clone())));
+    assert_eq!(scans(send(&mut state, 3.0, told())), 1);
+    assert_eq!(scans(send(&mut state, 4.0, told())), 0, "it was tried");
+    let found = Message::Vm(name("web"), Some(Box::new(vm("web", Phase::Running))));
+    assert_eq!(scans(send(&mut state, 5.0, found)), 0);
+    assert_eq!(scans(send(&mut state, 6.0, told())), 1, "it died again");
+}

@@ -7,6 +7,7 @@ use crate::vm::Operation;
 
 mod console;
 mod doctor;
+mod figures;
 mod fleet;
 mod panels;
 

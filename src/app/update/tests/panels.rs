@@ -156,7 +156,7 @@ fn a_click_selects_rows_turns_pages_and_takes_the_console() {
     click(&mut state, 5, rows.y + 2);
     assert_eq!(state.selected, Some(name("cache")));
     let tabs = state.regions().tabs;
-    let (_, log) = crate::app::layout::tabs(tabs).nth(3).unwrap();
+    let (_, _, log) = crate::app::layout::tabs(tabs).nth(3).unwrap();
     click(&mut state, log.x, log.y);
     assert_eq!(state.page, Page::Log);
     press(&mut state, "2");
