@@ -54,8 +54,18 @@ impl Fleet {
         }
     }
 
-    fn lost_its_shim(&self, name: &str, failure: &Failure) -> bool {
-        failure.code == Code::NotRunning && self.store.find(name).is_ok_and(|vm| vm.is_orphan())
+    /// Whether a call failed because the VM's shim died. A process that is killed hangs up before it
+    /// counts as dead, so one that seems to live is looked at again.
+    async fn lost_its_shim(&self, name: &VmName, failure: &Failure) -> bool {
+        let begun = Instant::now();
+        while failure.code == Code::NotRunning && begun.elapsed() < SHIM_EXIT {
+            let vm = self.again(name);
+            if vm.is_orphan() || !vm.phase.is_live() {
+                return vm.is_orphan();
+            }
+            tokio::time::sleep(MOMENT).await;
+        }
+        false
     }
 
     async fn connect_once(&self, name: &str) -> Result<Client, Failure> {
@@ -94,7 +104,7 @@ impl Fleet {
         let mut client = self.connect(name).await?;
         match client.call(request.clone()).await {
             Ok(answer) => return Ok((client, answer)),
-            Err(failure) if self.lost_its_shim(name, &failure) => {}
+            Err(failure) if self.lost_its_shim(&vm.name, &failure).await => {}
             Err(failure) => return Err(failure),
         }
         let mut client = self.connect(name).await?;

@@ -178,4 +178,17 @@ mod tests {
         }
         child.wait().unwrap();
     }
+
+    #[test]
+    fn what_may_not_meet_a_birth_waits_for_it() {
+        let (done, told) = std::sync::mpsc::channel();
+        let stops = birth(|| {
+            let stops = std::thread::spawn(move || between_births(|| done.send(())));
+            let soon = std::time::Duration::from_millis(20);
+            assert!(told.recv_timeout(soon).is_err(), "it did not wait");
+            stops
+        });
+        told.recv().unwrap();
+        stops.join().unwrap().unwrap();
+    }
 }

@@ -79,13 +79,38 @@ impl Fault for StoreError {
             Self::Io { source, path, .. } => match source.kind() {
                 io::ErrorKind::StorageFull => Some("make room on that file system".to_owned()),
                 io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+                    // What could not be made is not there to be made writable: what would hold it is.
+                    let there = path.ancestors().find(|place| place.exists());
                     Some(format!(
                         "make `{}` writable, or choose another place with --data-dir or SMOLVM_TUI_DATA_DIR",
-                        path.display()
+                        there.unwrap_or(path).display()
                     ))
                 }
                 _ => None,
             },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_to_be_made_writable_is_there() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("state.json");
+        std::fs::write(&file, "").unwrap();
+        let missing = dir.path().join("vms/.new-0badcafe/spec.toml");
+        for (path, named) in [(missing, dir.path()), (file.clone(), &file)] {
+            let error = StoreError::Io {
+                verb: "create",
+                path,
+                source: io::ErrorKind::ReadOnlyFilesystem.into(),
+            };
+            let hint = error.hint().unwrap();
+            let expected = format!("make `{}` writable", named.display());
+            assert!(hint.starts_with(&expected), "{hint}");
         }
     }
 }
