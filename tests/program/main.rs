@@ -17,6 +17,7 @@ mod lifecycle;
 mod network;
 mod picture;
 mod root_disk;
+mod stand_in;
 mod support;
 mod survival;
 mod takeover;
