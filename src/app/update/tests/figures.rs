@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use crate::app::effect::Effect;
-use crate::app::fixture::{boot, counted, fleet, name, press, send, vm};
+use crate::app::fixture::{boot, counted, fleet, name, press, send, silent, vm};
 use crate::app::message::Message;
 use crate::app::metrics::{Count, Counter};
 use crate::app::state::{Page, State};
-use crate::vm::{BootPhase, BootPhases, BootResult, Phase, ProcessId};
+use crate::vm::{Accel, BootPhase, BootPhases, BootResult, Phase, ProcessId};
 
 /// The VM that is counted from now on, or `nobody`; `None` where nothing changed.
 fn counts(effects: Vec<Effect>) -> Option<String> {
@@ -103,14 +103,14 @@ fn without_a_word() -> State {
 #[test]
 fn a_guest_becomes_silent_by_itself_five_seconds_after_its_start() {
     let mut state = without_a_word();
-    let silent = |state: &State| {
+    let lasts = |state: &State| {
         let row = state.row(&name("web")).unwrap();
         row.silence(state.now).map(|silence| silence.lasts)
     };
-    assert_eq!(silent(&state), None);
+    assert_eq!(lasts(&state), None);
     assert_eq!(state.next_wake(), Some(Duration::from_secs(6)));
     send(&mut state, 6.0, Message::Wake);
-    assert_eq!(silent(&state), Some(Duration::from_secs(5)));
+    assert_eq!(lasts(&state), Some(Duration::from_secs(5)));
     assert_eq!(state.next_wake(), None, "it changes no more by itself");
 }
 
@@ -161,4 +161,22 @@ fn what_a_vm_would_be_started_by_is_found_out_when_its_page_comes_into_view() {
     assert_eq!(planned(press(&mut state, "pagedown")), None);
     press(&mut state, "1");
     assert_eq!(planned(press(&mut state, "5")), Some("api".to_owned()));
+}
+
+#[test]
+fn only_kvm_that_interprets_is_called_emulated() {
+    let mut state = fleet((100, 30));
+    silent(&mut state);
+    let cause = |state: &State| {
+        let row = state.row(&name("web")).unwrap();
+        row.silence(state.now).unwrap().cause()
+    };
+    assert_eq!(cause(&state), Some("emulated_kvm"));
+    let row = state.row_mut(&name("web")).unwrap();
+    row.vm.state.accel = Some(Accel::Tcg);
+    assert_eq!(cause(&state), None, "no KVM is there");
+    let row = state.row_mut(&name("web")).unwrap();
+    row.vm.state.accel = Some(Accel::Kvm);
+    row.history.clear();
+    assert_eq!(cause(&state), None, "nothing was measured");
 }
