@@ -1,5 +1,7 @@
 //! A dashboard for tests: VMs in every phase, with figures and boots that are always the same.
 
+mod host;
+
 use std::time::Duration;
 
 use super::effect::Effect;
@@ -11,10 +13,10 @@ use super::state::{Modal, State};
 use super::update::update;
 use crate::config::Config;
 use crate::console::{Size, Terminal};
-use crate::doctor::{Finding, Fix, Marks, Progress, Readiness, Report, Status, Summary, Verdict};
-use crate::fault::{Code, Failure};
-use crate::fleet::{Objection, Outlook, Trait};
+
 use crate::sampler::{Sample, VcpuTimes};
+pub(crate) use host::{acceptable, examine, name_taken, report};
+
 use crate::vm::{
     Accel, BackendKind, BalloonFigures, BlockFigures, BootPhase, BootPhases, BootRecord,
     BootResult, Exit, ExitReason, Figures, ImageRef, NetworkMode, Phase, Problem, ProcessId,
@@ -307,141 +309,4 @@ pub(crate) fn console_says(state: &mut State, bytes: &[u8]) {
     let live = Message::Session(state.console.session, SessionEvent::Live);
     let now = state.now;
     update(state, now, live);
-}
-
-/// What the doctor found: one of each status.
-pub(crate) fn report() -> Report {
-    use Status::{Fail, Pass, Skip, Warn};
-    let finding = |name: &str, status, qemu, detail: &str, fix: Option<Fix>| Finding {
-        name: name.to_owned(),
-        status,
-        detail: detail.to_owned(),
-        fix,
-        why: "With it guests run at native speed.".to_owned(),
-        evidence: "ran a guest of a few instructions on /dev/kvm".to_owned(),
-        took: Duration::from_micros(12_340),
-        marks: Marks {
-            firecracker: status,
-            qemu,
-        },
-    };
-    let kvm = "/dev/kvm opens, but kernel code is interpreted: cmpxchg16b is refused; VMs run emulated, which is slower";
-    let advice = Fix::Advice("enable nested virtualisation on the outer host".to_owned());
-    let install = Fix::Run {
-        command: "sudo apt-get install -y qemu-system-x86 qemu-utils".to_owned(),
-        then: None,
-    };
-    let verdict = |backend, readiness, judged, reason: &str| Verdict {
-        backend,
-        readiness,
-        judged,
-        reasons: vec![reason.to_owned()],
-        boot: None,
-    };
-    Report {
-        backend_requested: "auto".to_owned(),
-        backend_resolved: "qemu".to_owned(),
-        backend_reason: "Firecracker needs KVM".to_owned(),
-        system: "Linux".to_owned(),
-        arch: "x86_64".to_owned(),
-        checks: vec![
-            finding("platform", Pass, Pass, "linux", None),
-            finding("backend", Pass, Pass, "qemu", None),
-            finding("kvm", Warn, Warn, kvm, Some(advice)),
-            finding("firecracker", Skip, Skip, "not needed for qemu", None),
-            finding("qemu", Fail, Fail, "not found", Some(install)),
-        ],
-        verdicts: vec![
-            verdict(
-                BackendKind::Firecracker,
-                Readiness::NotReady,
-                false,
-                &format!("KVM support: {kvm}"),
-            ),
-            verdict(
-                BackendKind::Qemu,
-                Readiness::NotReady,
-                true,
-                "QEMU: not found",
-            ),
-        ],
-        summary: Summary {
-            failures: 1,
-            warnings: 1,
-            ok: false,
-            strict: false,
-        },
-    }
-}
-
-/// What a backend brings on a host whose KVM emulates.
-fn outlook(backend: BackendKind) -> Outlook {
-    let [choice, speed, network, disk] = match backend {
-        BackendKind::Firecracker => [
-            "firecracker: --backend says so",
-            "doubtful: firecracker runs on KVM only, although KVM here emulates kernel code",
-            "none, no TAP device is permitted: this user is not root",
-            "a raw copy, which shares blocks where the file system can",
-        ],
-        BackendKind::Qemu => [
-            "qemu: --backend says so",
-            "emulated, many times slower: KVM here emulates kernel code",
-            "user mode, which needs no privilege",
-            "a qcow2 layer over the root file system",
-        ],
-    };
-    let about = |about, text: &str, is_poor| Trait {
-        about,
-        text: text.to_owned(),
-        is_poor,
-    };
-    let is_firecracker = backend == BackendKind::Firecracker;
-    Outlook {
-        backend,
-        traits: vec![
-            about("backend", choice, false),
-            about("speed", speed, true),
-            about("network", network, is_firecracker),
-            about("disk", disk, false),
-            about("snapshot", "not in this version", true),
-        ],
-    }
-}
-
-/// The answer of a check that found nothing wrong.
-pub(crate) fn acceptable(generation: u64, backend: BackendKind) -> Message {
-    Message::Checked {
-        generation,
-        objections: Vec::new(),
-        outlook: Some(Box::new(outlook(backend))),
-    }
-}
-
-/// The answer of a check that found the name taken.
-pub(crate) fn name_taken(generation: u64) -> Message {
-    let failure = Failure::new(Code::AlreadyExists, "a VM named `web` exists already");
-    let objections = vec![Objection {
-        field: "name",
-        failure,
-    }];
-    Message::Checked {
-        generation,
-        objections,
-        outlook: Some(Box::new(outlook(BackendKind::Qemu))),
-    }
-}
-
-/// Has the doctor tell all that it found.
-pub(crate) fn examine(state: &mut State) {
-    let report = report();
-    let names = report
-        .checks
-        .iter()
-        .map(|check| check.name.clone())
-        .collect();
-    send(state, 2.0, Message::Doctor(Progress::Planned(names)));
-    for finding in report.checks.clone() {
-        send(state, 2.0, Message::Doctor(Progress::Found(finding)));
-    }
-    send(state, 2.0, Message::Doctor(Progress::Done(report)));
 }
