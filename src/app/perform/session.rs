@@ -33,8 +33,8 @@ pub(in crate::app) struct Console {
     limit: usize,
     /// Shared between the task that feeds it and the loop that looks at it.
     terminal: Option<Rc<RefCell<Terminal>>>,
-    /// How far it was scrolled back when the loop last looked.
-    offset: usize,
+    /// How many lines had scrolled away when the loop last looked.
+    passed: u64,
     talk: Option<mpsc::Sender<ClientFrame>>,
     session: u64,
     task: Option<Held>,
@@ -46,7 +46,7 @@ impl Console {
         Self {
             limit,
             terminal: None,
-            offset: 0,
+            passed: 0,
             talk: None,
             session: 0,
             task: None,
@@ -64,7 +64,7 @@ impl Console {
         self.task = None;
         self.talk = None;
         self.terminal = None;
-        self.offset = 0;
+        self.passed = 0;
         let Some(open) = open else { return };
         self.session = open.id;
         let terminal = Rc::new(RefCell::new(Terminal::new(open.size, self.limit)));
@@ -126,15 +126,15 @@ impl Console {
         let Some(terminal) = &self.terminal else {
             return;
         };
-        let mut terminal = terminal.borrow_mut();
+        let terminal = terminal.borrow();
+        let passed = terminal.passed();
         if view.offset > 0 {
-            let moved = terminal.offset().saturating_sub(self.offset);
-            view.offset += moved;
-            view.new_lines += moved;
+            let moved = usize::try_from(passed - self.passed).unwrap_or(usize::MAX);
+            view.offset = view.offset.saturating_add(moved);
+            view.new_lines = view.new_lines.saturating_add(moved);
         }
-        terminal.scroll_to(view.offset);
-        view.offset = terminal.offset();
-        self.offset = view.offset;
+        self.passed = passed;
+        view.offset = view.offset.min(terminal.scrollback());
         terminal.view(view.offset, &mut view.screen);
         view.title = terminal.title().map(str::to_owned);
     }
