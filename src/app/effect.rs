@@ -2,6 +2,7 @@
 
 use crate::console::Size;
 use crate::console::keys::Key;
+use crate::console::reader::Step;
 use crate::fleet::Draft;
 use crate::vm::{Operation, ProcessId, Vm, VmName};
 
@@ -44,6 +45,10 @@ pub enum Effect {
     ResizeConsole(Size),
     /// Type on the console.
     Type(Typed),
+    /// Have the reader of the console take a step.
+    Read(Step),
+    /// Put what the reader selected into the clipboard.
+    Copy,
     /// Read the end of this VM's log, and again as it grows; `None`: no longer.
     Follow(Option<VmName>),
     /// Sample these VMs once a second; none: no longer.

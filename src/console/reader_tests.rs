@@ -16,7 +16,7 @@ fn reader(terminal: &Terminal) -> Reader {
         row: top,
         column: 0,
     };
-    Reader::new(terminal, top, terminal.size().rows(), cursor)
+    Reader::new(top, terminal.size().rows(), cursor, terminal.rows().end)
 }
 
 fn at(reader: &Reader) -> (i64, usize) {

@@ -138,7 +138,7 @@ impl Terminal {
     }
 
     /// The number of the topmost row of the live screen, as [`Text`] counts.
-    fn base(&self) -> i64 {
+    pub fn live_top(&self) -> i64 {
         i64::try_from(self.passed()).unwrap_or(i64::MAX / 2)
     }
 
@@ -156,11 +156,11 @@ impl Terminal {
 impl Text for Terminal {
     fn rows(&self) -> Range<i64> {
         let past = i64::try_from(self.scrollback()).unwrap_or(0);
-        self.base() - past..self.base() + i64::from(self.size.rows())
+        self.live_top() - past..self.live_top() + i64::from(self.size.rows())
     }
 
     fn row(&self, number: i64, into: &mut String) -> bool {
-        let Ok(line) = i32::try_from(number - self.base()) else {
+        let Ok(line) = i32::try_from(number - self.live_top()) else {
             return false;
         };
         let length = into.len();

@@ -8,7 +8,7 @@ use ratatui::text::Line;
 use unicode_width::UnicodeWidthStr;
 
 use super::text::{self, clean, put, wrapped};
-use super::{Role, Theme};
+use super::{Role, Theme, marks};
 use crate::app::action::{Action, Context};
 use crate::app::state::{Focus, Link, State};
 use crate::console::cells;
@@ -66,6 +66,9 @@ pub(super) fn render(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &T
         let text = format!(" {} bytes were too much to show ", console.missing);
         corner(buffer, area, area.y, &text, theme.style(Role::Warning));
     }
+    if state.reading.is_some() {
+        return reading(frame, area, state, theme);
+    }
     if console.offset > 0 {
         let text = format!(
             " ↑ {} lines back · {} new · {} goes forward ",
@@ -89,6 +92,35 @@ pub(super) fn render(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &T
         && cursor.column < area.width
     {
         frame.set_cursor_position((area.x + cursor.column, area.y + cursor.row));
+    }
+}
+
+/// What is read: marks, where the view stands, the reader's cursor.
+fn reading(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme) {
+    let console = &state.console;
+    let buffer = frame.buffer_mut();
+    marks::draw(buffer, area, &console.marks, theme);
+    let mut told = Vec::new();
+    if console.offset > 0 {
+        told.push(format!("↑ {} lines back", console.offset));
+    }
+    if console.new_lines > 0 {
+        let key = state.keymap.shown(Context::Reading, Action::TextBottom);
+        told.push(format!(
+            "{} new below · {key} goes there",
+            console.new_lines
+        ));
+    }
+    if !told.is_empty() {
+        let text = format!(" {} ", told.join(" · "));
+        corner(buffer, area, area.y, &text, theme.style(Role::Focus));
+    }
+    if let Some((row, column)) = console.marks.cursor
+        && state.modals.is_empty()
+        && row < area.height
+        && column < area.width
+    {
+        frame.set_cursor_position((area.x + column, area.y + row));
     }
 }
 

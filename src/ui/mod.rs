@@ -21,6 +21,7 @@ mod header;
 mod help;
 mod list;
 mod log;
+mod marks;
 mod messages;
 mod overview;
 mod panel;
@@ -69,7 +70,7 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme) {
             }
             Modal::Form(form) => form::render(frame, area, form, theme),
             Modal::Confirm(question) => confirm::render(frame, area, question, theme),
-            Modal::Filter { .. } => {}
+            Modal::Filter { .. } | Modal::Search { .. } => {}
         }
     }
     messages::toasts(frame, area, state, theme);

@@ -15,6 +15,7 @@ use tokio::task::JoinHandle;
 
 use super::effect::Effect;
 use super::message::Message;
+use crate::console::reader::{Reader, Step};
 use crate::fleet::Fleet;
 use crate::vm::{Vm, VmName};
 
@@ -85,6 +86,11 @@ impl World {
         &mut self.console
     }
 
+    /// Has the console's reader take a step.
+    pub(in crate::app) fn read_console(&self, reader: &mut Reader, step: Step) {
+        self.console.read(reader, step, &self.outbox);
+    }
+
     /// Does one thing, or begins it. Those that concern the terminal are the loop's.
     pub(in crate::app) fn perform(&mut self, effect: Effect) {
         let (fleet, outbox) = (self.fleet.clone(), self.outbox.clone());
@@ -122,7 +128,8 @@ impl World {
                 self.sampler =
                     (!targets.is_empty()).then(|| Held::spawn(sample::sample(targets, outbox)));
             }
-            Effect::Redraw | Effect::Suspend | Effect::Quit => {}
+            // The loop does these.
+            Effect::Read(_) | Effect::Copy | Effect::Redraw | Effect::Suspend | Effect::Quit => {}
         }
     }
 

@@ -1,6 +1,6 @@
 //! What each action does.
 
-use super::{console, examine, fleet, form, list, open_doctor};
+use super::{console, examine, fleet, form, list, open_doctor, reading};
 use crate::app::action::{Action, Context};
 use crate::app::effect::Effect;
 use crate::app::journal::Level;
@@ -28,7 +28,10 @@ pub(super) fn perform(state: &mut State, action: Action, key: Key, effects: &mut
         Action::ShowSpec => show(state, Page::Spec),
         Action::ScrollUp => scroll_page(state, -page_height),
         Action::ScrollDown => scroll_page(state, page_height),
-        Action::FocusConsole => console::focus(state),
+        Action::FocusConsole => {
+            reading::end(state);
+            console::focus(state);
+        }
         Action::Zoom => state.zoomed = !state.zoomed,
         Action::StartStop => start_stop(state, effects),
         Action::Restart => on_selected(state, Operation::Restart, effects),
@@ -60,6 +63,9 @@ pub(super) fn perform(state: &mut State, action: Action, key: Key, effects: &mut
         Action::LeaveConsole => console::leave(state, key),
         Action::ScrollbackUp => console::scroll(state, page_height),
         Action::ScrollbackDown => console::scroll(state, -page_height),
+        _ if state.context() == Context::Reading && action != Action::Close => {
+            reading::perform(state, action, effects);
+        }
         Action::LineUp => scroll_modal(state, -1),
         Action::LineDown => scroll_modal(state, 1),
         Action::PageUp => scroll_modal(state, -page_height),
@@ -71,12 +77,15 @@ pub(super) fn perform(state: &mut State, action: Action, key: Key, effects: &mut
         Action::PreviousChoice => form::change(state, effects, |form| form.choose(false)),
         Action::Submit => form::submit(state, effects),
         Action::Yes => confirmed(state, effects),
+        Action::Accept if state.context() == Context::Search => reading::accept(state, effects),
         Action::No | Action::Accept => drop(state.modals.pop()),
-        Action::Close => {
-            if let Some(Modal::Filter { before }) = state.modals.pop() {
-                state.filter = before;
-            }
-        }
+        Action::Close if state.context() == Context::Reading => reading::close(state),
+        Action::Close => match state.modals.pop() {
+            Some(Modal::Filter { before }) => state.filter = before,
+            Some(Modal::Search { fresh, .. }) => reading::give_up(state, fresh, effects),
+            _ => {}
+        },
+        _ => reading::perform(state, action, effects),
     }
 }
 
@@ -105,7 +114,7 @@ pub(super) fn scroll_page(state: &mut State, lines: isize) {
         Page::Console => console::scroll(state, -lines),
         Page::Log => {
             let height = usize::from(state.regions().page.height);
-            let most = state.log.len().saturating_sub(height);
+            let most = state.log.shown().saturating_sub(height);
             state.scroll.log = state.scroll.log.saturating_add_signed(-lines).min(most);
         }
         Page::Overview | Page::Boot | Page::Spec => {

@@ -6,17 +6,14 @@
 mod line;
 mod motion;
 mod pattern;
+mod search;
+mod selection;
 
 use std::ops::Range;
 
-use line::Line;
 pub use motion::Motion;
 pub use pattern::{LONGEST_PATTERN, Pattern, PatternError};
-
-/// Rows that are searched before others get their turn.
-const SLICE: i64 = 1000;
-/// Marks on one screen beyond which a pattern says nothing any more.
-const MOST_MARKS: usize = 2000;
+pub use search::Search;
 
 /// Rows of text that can be read.
 pub trait Text {
@@ -65,27 +62,6 @@ pub struct Marks {
     pub found: Vec<Span>,
 }
 
-/// How the last search went.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Search {
-    /// Nothing was searched.
-    #[default]
-    Idle,
-    /// It goes on: the next row to look at, how many rows are left, and in which direction.
-    Under {
-        /// The row where the next slice begins; backwards, the row after it.
-        next: i64,
-        /// Rows that were not looked at.
-        left: i64,
-        /// Towards the top.
-        back: bool,
-    },
-    /// The cursor is on a match.
-    Found,
-    /// There is no match.
-    Missed,
-}
-
 /// Something that a reader does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
@@ -132,9 +108,10 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// A reader whose view of `height` rows begins at the row `top`, with the cursor at a place.
-    pub fn new(text: &impl Text, top: i64, height: u16, cursor: Place) -> Self {
-        let mut reader = Self {
+    /// A reader whose view of `height` rows begins at the row `top`, with the cursor at a place;
+    /// `end` is the row after the last one that there is.
+    pub fn new(top: i64, height: u16, cursor: Place, end: i64) -> Self {
+        Self {
             top,
             height: i64::from(height.max(1)),
             cursor,
@@ -143,11 +120,9 @@ impl Reader {
             pattern: None,
             back: false,
             search: Search::Idle,
-            end: text.rows().end,
+            end,
             dragged: None,
-        };
-        reader.settle(text);
-        reader
+        }
     }
 
     /// The topmost row of the view.
@@ -189,6 +164,11 @@ impl Reader {
     pub fn clear(&mut self) -> bool {
         self.dragged = None;
         self.anchor.take().is_some()
+    }
+
+    /// Whether it selects with the mouse.
+    pub fn is_dragged(&self) -> bool {
+        self.dragged.is_some()
     }
 
     /// Gives the view another height.
@@ -273,76 +253,6 @@ impl Reader {
         }
     }
 
-    /// Begins to search from the cursor on, around the end of the text if need be.
-    fn find(&mut self, text: &impl Text, against: bool) {
-        let Some(pattern) = self.pattern.clone() else {
-            return;
-        };
-        let back = self.back != against;
-        let line = Line::at(text, self.cursor.row);
-        let here = line.byte(self.cursor);
-        let mut matches = pattern.matches(&line.text);
-        let found = if back {
-            matches.take_while(|found| found.start < here).last()
-        } else {
-            matches.find(|found| found.start > here)
-        };
-        if let Some(found) = found {
-            self.go_to(line.place(found.start));
-            return;
-        }
-        let rows = text.rows();
-        self.search = Search::Under {
-            next: if back { line.first } else { line.end() },
-            // The line where it began is looked at once more, for matches on its other side.
-            left: rows.end - rows.start + line.rows(),
-            back,
-        };
-        self.go_on(text);
-    }
-
-    fn go_to(&mut self, place: Place) {
-        // A match out of view is shown in the middle, with what stands around it.
-        if place.row < self.top || place.row >= self.top + self.height {
-            self.top = place.row - self.height / 2;
-        }
-        self.cursor = place;
-        self.column = place.column;
-        self.search = Search::Found;
-    }
-
-    fn go_on(&mut self, text: &impl Text) {
-        let (Some(pattern), Search::Under { next, left, back }) =
-            (self.pattern.clone(), self.search)
-        else {
-            return;
-        };
-        let rows = text.rows();
-        let (mut next, mut left, mut slice) = (next.clamp(rows.start, rows.end), left, SLICE);
-        while left > 0 && slice > 0 {
-            let line = if back {
-                let end = if next <= rows.start { rows.end } else { next };
-                Line::before(text, end)
-            } else {
-                Line::from(text, if next >= rows.end { rows.start } else { next })
-            };
-            let mut matches = pattern.matches(&line.text);
-            let found = if back { matches.last() } else { matches.next() };
-            if let Some(found) = found {
-                self.go_to(line.place(found.start));
-                return;
-            }
-            next = if back { line.first } else { line.end() };
-            left -= line.rows();
-            slice -= line.rows();
-        }
-        self.search = if left > 0 {
-            Search::Under { next, left, back }
-        } else {
-            Search::Missed
-        };
-    }
-
     /// What is to be marked in the view.
     pub fn marks(&self, text: &impl Text) -> Marks {
         let cell = |number: i64| u16::try_from(number).unwrap_or(u16::MAX);
@@ -353,93 +263,10 @@ impl Reader {
             found: self
                 .pattern
                 .as_ref()
-                .map(|pattern| found(text, pattern, self.top, self.height))
+                .map(|pattern| search::found(text, pattern, self.top, self.height))
                 .unwrap_or_default(),
         }
     }
-
-    /// The two ends of the selection, in order; of lines from the first column of the first row on.
-    fn ends(&self, text: &impl Text) -> Option<(Place, Place)> {
-        let (anchor, kind) = self.anchor?;
-        let (begin, end) = (anchor.min(self.cursor), anchor.max(self.cursor));
-        Some(match kind {
-            Kind::Cells => (begin, end),
-            Kind::Lines => {
-                let first = line::first_row(text, begin.row, i64::MAX);
-                let last = line::last_row(text, end.row, i64::MAX);
-                let place = |row, column| Place { row, column };
-                (place(first, 0), place(last, usize::MAX))
-            }
-        })
-    }
-
-    fn selected(&self, text: &impl Text) -> Vec<Span> {
-        let Some((begin, end)) = self.ends(text) else {
-            return Vec::new();
-        };
-        let mut spans = Vec::new();
-        let mut row = String::new();
-        for number in begin.row.max(self.top)..=end.row.min(self.top + self.height - 1) {
-            row.clear();
-            text.row(number, &mut row);
-            let columns = line::columns(&row, number, begin, end);
-            // An empty row of the selection is seen too.
-            let last = columns.end.max(columns.start + 1);
-            let cell = |column: usize| u16::try_from(column).unwrap_or(u16::MAX);
-            spans.push(Span {
-                row: u16::try_from(number - self.top).unwrap_or(u16::MAX),
-                columns: cell(columns.start)..cell(last),
-            });
-        }
-        spans
-    }
-
-    /// The selected text, or without a selection the line of the cursor: rows of one line joined,
-    /// no blanks at the end of lines. `None` when it is longer than `most` bytes.
-    pub fn copied(&self, text: &impl Text, most: usize) -> Option<String> {
-        let (begin, end) = match self.ends(text) {
-            Some(ends) => ends,
-            None => Self {
-                anchor: Some((self.cursor, Kind::Lines)),
-                ..self.clone()
-            }
-            .ends(text)?,
-        };
-        let mut copied = String::new();
-        let mut row = String::new();
-        for number in begin.row..=end.row {
-            row.clear();
-            let wraps = text.row(number, &mut row);
-            copied.push_str(line::cut(&row, number, begin, end));
-            if !wraps {
-                let length = copied.trim_end_matches(' ').len();
-                copied.truncate(length);
-                if number < end.row || end.column == usize::MAX {
-                    copied.push('\n');
-                }
-            }
-            if copied.len() > most {
-                return None;
-            }
-        }
-        Some(copied)
-    }
-}
-
-/// Where the pattern matches in those rows.
-fn found(text: &impl Text, pattern: &Pattern, top: i64, height: i64) -> Vec<Span> {
-    let mut spans = Vec::new();
-    let end = (top + height).min(text.rows().end);
-    let mut next = line::first_row(text, top, line::MOST_ROWS);
-    while next < end {
-        let line = Line::from(text, next);
-        next = line.end();
-        let room = MOST_MARKS.saturating_sub(spans.len());
-        for found in pattern.matches(&line.text).take(room) {
-            line.spans(found, top..end, &mut spans);
-        }
-    }
-    spans
 }
 
 #[cfg(test)]

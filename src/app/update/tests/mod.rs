@@ -9,6 +9,7 @@ mod console;
 mod doctor;
 mod fleet;
 mod panels;
+mod reading;
 
 pub(super) const SIZE: (u16, u16) = (120, 40);
 
