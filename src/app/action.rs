@@ -26,6 +26,7 @@ pub enum Action {
     FocusConsole,
     Zoom,
     StartStop,
+    StartTalkative,
     Restart,
     PauseResume,
     Kill,
@@ -96,7 +97,7 @@ pub struct ActionSpec {
 
 impl Action {
     /// All actions, in the order of the help.
-    pub const ALL: [Self; 70] = [
+    pub const ALL: [Self; 71] = [
         Self::SelectNext,
         Self::SelectPrevious,
         Self::SelectFirst,
@@ -113,6 +114,7 @@ impl Action {
         Self::FocusConsole,
         Self::Zoom,
         Self::StartStop,
+        Self::StartTalkative,
         Self::Restart,
         Self::PauseResume,
         Self::Kill,

@@ -24,6 +24,8 @@ pub enum Effect {
         /// Whether `Remove` may kill first.
         force: bool,
     },
+    /// Start this VM with a kernel that tells all that it can, this once.
+    StartTalkative(VmName),
     /// Find out what a new VM could be made of.
     Offer,
     /// Check a draft; a newer check replaces an older one.

@@ -166,7 +166,11 @@ fn screens() -> Vec<Case> {
             let mut state = fleet(size);
             select(&mut state, "db");
             press(&mut state, "2");
-            console_says(&mut state, b"Kernel panic - not syncing\r\n");
+            let screen = "a line\r\n".repeat(60);
+            console_says(
+                &mut state,
+                format!("{screen}Kernel panic - not syncing").as_bytes(),
+            );
             let session = state.console.session;
             let event = SessionEvent::LastScreen(true);
             send(&mut state, 2.0, Message::Session(session, event));

@@ -93,6 +93,11 @@ impl Action {
                 "Start the VM, or ask its guest to power off",
                 &[(C::Dashboard, "s")],
             ),
+            Self::StartTalkative => (
+                "start-talkative",
+                "Start the VM with a talkative kernel, this once",
+                &[(C::Dashboard, "S")],
+            ),
             Self::Restart => (
                 "restart",
                 "Stop the VM, then start it",

@@ -103,6 +103,9 @@ impl World {
                 operation,
                 force,
             } => detach(operations::operate(fleet, outbox, name, operation, force)),
+            Effect::StartTalkative(name) => {
+                detach(operations::start_talkative(fleet, outbox, name));
+            }
             Effect::Offer => detach(operations::offer(fleet, outbox)),
             Effect::Check { generation, draft } => {
                 // The one before is of no more interest.

@@ -34,6 +34,7 @@ pub(super) fn perform(state: &mut State, action: Action, key: Key, effects: &mut
         }
         Action::Zoom => state.zoomed = !state.zoomed,
         Action::StartStop => start_stop(state, effects),
+        Action::StartTalkative => start_talkative(state, effects),
         Action::Restart => on_selected(state, Operation::Restart, effects),
         Action::PauseResume => pause_resume(state, effects),
         Action::Kill => ask(state, Operation::Kill),
@@ -173,6 +174,16 @@ fn start_stop(state: &mut State, effects: &mut Vec<Effect>) {
     let phase = state.selected_row().map(|row| row.vm.phase);
     let operation = phase.map_or(Operation::Start, start_or_stop);
     on_selected(state, operation, effects);
+}
+
+/// Starts the VM, its kernel talkative this once.
+fn start_talkative(state: &mut State, effects: &mut Vec<Effect>) {
+    let mut wanted = Vec::new();
+    on_selected(state, Operation::Start, &mut wanted);
+    effects.extend(wanted.into_iter().map(|effect| match effect {
+        Effect::Operate { name, .. } => Effect::StartTalkative(name),
+        effect => effect,
+    }));
 }
 
 fn pause_resume(state: &mut State, effects: &mut Vec<Effect>) {
