@@ -230,7 +230,7 @@ fn a_long_search_is_cut_into_slices() {
         reader.take(&terminal, Step::GoOn);
         slices += 1;
     }
-    assert_eq!((reader.search(), slices), (Search::Missed, 11));
+    assert_eq!((reader.search(), slices), (Search::Missed, 21));
 }
 
 #[test]

@@ -130,7 +130,7 @@ impl Console {
         let terminal = terminal.borrow();
         let passed = terminal.passed();
         if view.offset > 0 {
-            let moved = usize::try_from(passed - self.passed).unwrap_or(usize::MAX);
+            let moved = usize::try_from(passed.saturating_sub(self.passed)).unwrap_or(usize::MAX);
             view.offset = view.offset.saturating_add(moved);
             view.new_lines = view.new_lines.saturating_add(moved);
         }

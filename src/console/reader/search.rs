@@ -4,7 +4,7 @@ use super::line::{self, Line};
 use super::{Pattern, Place, Reader, Span, Text};
 
 /// Rows that are searched before others get their turn.
-const SLICE: i64 = 1000;
+const SLICE: i64 = 500;
 /// Marks on one screen beyond which a pattern says nothing any more.
 const MOST_MARKS: usize = 2000;
 
