@@ -67,8 +67,10 @@ fn a_search_goes_forward_back_and_around_the_end_and_tells_when_there_is_nothing
     assert_eq!((reader.search(), at(&reader)), (Search::Missed, (4, 5)));
     // The only match is the one that the cursor is on.
     search(&mut reader, &terminal, "five");
-    find(&mut reader, &terminal, false);
-    find(&mut reader, &terminal, true);
+    for against in [false, true] {
+        assert_eq!((reader.search(), at(&reader)), (Search::Found, (4, 0)));
+        find(&mut reader, &terminal, against);
+    }
     assert_eq!((reader.search(), at(&reader)), (Search::Found, (4, 0)));
 }
 
