@@ -1,6 +1,7 @@
 //! What a user can ask of the dashboard: one closed table, from which the keymap, the help
 //! overlay, the footer, `smolvm-tui keys` and the README's table are made.
 
+mod reading;
 mod table;
 
 pub use super::context::Context;
@@ -26,6 +27,7 @@ pub enum Action {
     FocusConsole,
     Zoom,
     StartStop,
+    StartTalkative,
     Restart,
     PauseResume,
     Kill,
@@ -43,6 +45,29 @@ pub enum Action {
     LeaveConsole,
     ScrollbackUp,
     ScrollbackDown,
+    Read,
+    Search,
+    SearchBack,
+    FilterLines,
+    NextMatch,
+    PreviousMatch,
+    SelectText,
+    SelectLines,
+    Copy,
+    CursorLeft,
+    CursorRight,
+    WordForward,
+    WordBack,
+    WordEnd,
+    RowBegin,
+    RowEnd,
+    TextTop,
+    TextBottom,
+    ViewTop,
+    ViewMiddle,
+    ViewBottom,
+    HalfPageUp,
+    HalfPageDown,
     LineUp,
     LineDown,
     PageUp,
@@ -76,7 +101,7 @@ pub struct ActionSpec {
 
 impl Action {
     /// All actions, in the order of the help.
-    pub const ALL: [Self; 51] = [
+    pub const ALL: [Self; 75] = [
         Self::SelectNext,
         Self::SelectPrevious,
         Self::SelectFirst,
@@ -94,6 +119,7 @@ impl Action {
         Self::FocusConsole,
         Self::Zoom,
         Self::StartStop,
+        Self::StartTalkative,
         Self::Restart,
         Self::PauseResume,
         Self::Kill,
@@ -111,6 +137,29 @@ impl Action {
         Self::LeaveConsole,
         Self::ScrollbackUp,
         Self::ScrollbackDown,
+        Self::Read,
+        Self::Search,
+        Self::SearchBack,
+        Self::FilterLines,
+        Self::NextMatch,
+        Self::PreviousMatch,
+        Self::SelectText,
+        Self::SelectLines,
+        Self::Copy,
+        Self::CursorLeft,
+        Self::CursorRight,
+        Self::WordForward,
+        Self::WordBack,
+        Self::WordEnd,
+        Self::RowBegin,
+        Self::RowEnd,
+        Self::TextTop,
+        Self::TextBottom,
+        Self::ViewTop,
+        Self::ViewMiddle,
+        Self::ViewBottom,
+        Self::HalfPageUp,
+        Self::HalfPageDown,
         Self::LineUp,
         Self::LineDown,
         Self::PageUp,

@@ -19,11 +19,15 @@ pub enum Context {
     Confirm,
     /// The filter's line; other keys are typed into it.
     Filter,
+    /// The console or the log is read.
+    Reading,
+    /// The line of a pattern; other keys are typed into it.
+    Search,
 }
 
 impl Context {
     /// All contexts, in the order of the help.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Dashboard,
         Self::Console,
         Self::Panel,
@@ -32,6 +36,8 @@ impl Context {
         Self::Form,
         Self::Confirm,
         Self::Filter,
+        Self::Reading,
+        Self::Search,
     ];
 
     /// The word for it in tables.
@@ -45,6 +51,8 @@ impl Context {
             Self::Form => "form",
             Self::Confirm => "confirm",
             Self::Filter => "filter",
+            Self::Reading => "reading",
+            Self::Search => "search",
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::console::Size;
 use crate::console::keys::Key;
+use crate::console::reader::Step;
 use crate::fleet::Draft;
 use crate::vm::{Operation, ProcessId, Vm, VmName};
 
@@ -23,6 +24,8 @@ pub enum Effect {
         /// Whether `Remove` may kill first.
         force: bool,
     },
+    /// Start this VM with a kernel that tells all that it can, this once.
+    StartTalkative(VmName),
     /// Find out what a new VM could be made of.
     Offer,
     /// Check a draft; a newer check replaces an older one.
@@ -55,6 +58,10 @@ pub enum Effect {
     ResizeConsole(Size),
     /// Type on the console.
     Type(Typed),
+    /// Have the reader of the console take a step.
+    Read(Step),
+    /// Put what the reader selected into the clipboard.
+    Copy,
     /// Read the end of this VM's log, and again as it grows; `None`: no longer.
     Follow(Option<VmName>),
     /// Sample these VMs once a second; none: no longer.

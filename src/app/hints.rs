@@ -1,7 +1,8 @@
 //! What the footer says: the keys that matter now, with what they mean now.
 
 use super::action::{Action, Context};
-use super::state::{Modal, State};
+use super::reading::Reading;
+use super::state::{Modal, Page, State};
 use super::update::start_or_stop;
 use crate::vm::{Operation, Phase};
 
@@ -54,6 +55,8 @@ pub fn hints(state: &State) -> Vec<Hint> {
             };
             vec![(Action::Yes, label), (Action::No, "leave it")]
         }
+        Context::Reading => reading(state),
+        Context::Search => vec![(Action::Accept, "search"), (Action::Close, "cancel")],
         Context::Filter => vec![(Action::Accept, "keep"), (Action::Close, "cancel")],
     };
     actions
@@ -64,6 +67,24 @@ pub fn hints(state: &State) -> Vec<Hint> {
         })
         .filter(|hint| !hint.key.is_empty())
         .collect()
+}
+
+fn reading(state: &State) -> Vec<(Action, &'static str)> {
+    let selects = |reading: &Reading| reading.reader.selection().is_some();
+    let selects = state.reading.as_ref().is_some_and(selects);
+    let mut hints = vec![
+        (Action::Close, if selects { "unselect" } else { "leave" }),
+        (Action::Search, "search"),
+        (Action::NextMatch, "next"),
+        (Action::PreviousMatch, "previous"),
+        (Action::SelectText, "select"),
+        (Action::Copy, "copy"),
+    ];
+    if state.page == Page::Log {
+        hints.push((Action::FilterLines, "filter"));
+    }
+    hints.push((Action::Help, "keys"));
+    hints
 }
 
 fn dashboard(state: &State) -> Vec<(Action, &'static str)> {
@@ -90,6 +111,9 @@ fn dashboard(state: &State) -> Vec<(Action, &'static str)> {
         hints.insert(0, (Action::Zoom, "unzoom"));
     } else {
         hints.push((Action::Zoom, "zoom"));
+    }
+    if matches!(state.page, Page::Console | Page::Log) {
+        hints.extend([(Action::Read, "read"), (Action::Search, "search")]);
     }
     hints.extend([
         (Action::Create, "new"),

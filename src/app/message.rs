@@ -1,5 +1,6 @@
 //! What happened, told to the logic.
 
+use super::log::LogPart;
 use super::metrics::Count;
 use crate::console::keys::Key;
 use crate::doctor::Progress;
@@ -68,8 +69,12 @@ pub enum Message {
     Created(Result<VmName, Failure>),
     /// The connection with this number tells.
     Session(u64, SessionEvent),
-    /// The end of a VM's serial log, already harmless.
-    Log(VmName, Vec<String>),
+    /// What came to a VM's serial log, already harmless.
+    Log(VmName, LogPart),
+    /// A search on the console is not at its end.
+    SearchOn,
+    /// So many characters were copied; or why not.
+    Copied(Result<usize, String>),
     /// Something to tell the user that belongs to no VM.
     Notice(Failure),
     /// A picture changes by itself about now.
@@ -113,6 +118,10 @@ pub struct Mouse {
 pub enum MouseKind {
     /// The left button went down.
     Press,
+    /// The pointer moved while it was down.
+    Drag,
+    /// The left button went up.
+    Release,
     /// The wheel was turned up.
     WheelUp,
     /// The wheel was turned down.

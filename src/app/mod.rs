@@ -11,6 +11,7 @@
 
 pub mod action;
 pub mod boots;
+mod clipboard;
 mod context;
 pub mod effect;
 #[cfg(test)]
@@ -21,12 +22,14 @@ pub(crate) mod input;
 pub mod journal;
 pub mod keymap;
 pub mod layout;
+pub mod log;
 pub mod mend;
 pub mod message;
 pub mod metrics;
 pub mod now;
 pub mod pacer;
 mod perform;
+pub mod reading;
 pub mod row;
 mod run;
 pub(crate) mod signals;

@@ -7,6 +7,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::Options;
+use super::clipboard;
 use super::effect::Effect;
 use super::input::{self, Input};
 use super::keymap::Keymap;
@@ -14,6 +15,7 @@ use super::message::Message;
 use super::now::Now;
 use super::pacer::Pacer;
 use super::perform::{WAITING, World};
+use super::reading::Reading;
 use super::signals::{Signals, Told};
 use super::state::{Modal, Page, State};
 use super::terminal::Terminal;
@@ -183,6 +185,12 @@ impl App {
         for effect in update(&mut self.state, now, message) {
             match effect {
                 Effect::Quit => self.quits = true,
+                Effect::Read(step) => {
+                    if let Some(reading) = &mut self.state.reading {
+                        self.world.read_console(&mut reading.reader, step);
+                    }
+                }
+                Effect::Copy => self.copy()?,
                 Effect::Redraw => self.terminal.clear()?,
                 Effect::Suspend => self.suspend()?,
                 effect => self.world.perform(effect),
@@ -192,6 +200,32 @@ impl App {
             self.pacer.request(now.mono);
         }
         Ok(())
+    }
+
+    /// Puts what is selected into the clipboard.
+    fn copy(&mut self) -> io::Result<()> {
+        let Some(Reading { page, reader, .. }) = &self.state.reading else {
+            return Ok(());
+        };
+        let text = match page {
+            Page::Log => reader.copied(&self.state.log, clipboard::MOST),
+            _ => self.world.console().selected(reader, clipboard::MOST),
+        };
+        let copied = match text {
+            Some(text) => {
+                let count = text.chars().count();
+                if count > 0 {
+                    self.terminal.write(&clipboard::sequence(&text))?;
+                    clipboard::offer(text);
+                }
+                Ok(count)
+            }
+            None => Err(format!(
+                "could not copy: a terminal's clipboard takes {} bytes at once; the log's file has all of it",
+                clipboard::MOST
+            )),
+        };
+        self.take_in(Message::Copied(copied))
     }
 
     /// The deadline of a frame has come, or that of a picture which changes by itself.
@@ -206,7 +240,8 @@ impl App {
     fn draw(&mut self) -> io::Result<()> {
         let state = &mut self.state;
         if state.page == Page::Console {
-            self.world.console().copy(&mut state.console);
+            let reader = state.reading.as_mut().map(|reading| &mut reading.reader);
+            self.world.console().copy(&mut state.console, reader);
         }
         self.world.pane().copy(&mut state.modals);
         let theme = &self.theme;

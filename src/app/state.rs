@@ -1,7 +1,6 @@
 //! What the dashboard knows, as plain data. The logic changes it, the view reads it, nothing in it
 //! does anything by itself.
 
-use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::action::Context;
@@ -10,12 +9,15 @@ use super::form::Form;
 use super::journal::Journal;
 use super::keymap::Keymap;
 use super::layout::{self, Regions};
+use super::log::Log;
 use super::mend::{Mend, MendStage};
 use super::metrics::Metrics;
 use super::now::Now;
+use super::reading::Reading;
 use super::row::Row;
 use crate::config::Config;
 use crate::console::keys::Key;
+use crate::console::reader::Marks;
 use crate::console::{Screen, Size};
 use crate::doctor::{Finding, Report, Status};
 use crate::fault::Failure;
@@ -105,6 +107,28 @@ pub enum Modal {
         /// What it was before.
         before: String,
     },
+    /// A pattern is being typed.
+    Search {
+        /// What it is for.
+        what: SearchFor,
+        /// As it was typed so far.
+        text: String,
+        /// Why it cannot be searched.
+        wrong: Option<String>,
+        /// Whether the reading began with it.
+        fresh: bool,
+    },
+}
+
+/// What a pattern is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SearchFor {
+    /// The next match.
+    Next,
+    /// The match before.
+    Previous,
+    /// The lines of the log that are to be shown.
+    Lines,
 }
 
 /// A question about something that destroys.
@@ -196,6 +220,10 @@ pub struct Console {
     pub screen: Screen,
     /// The title that the guest set.
     pub title: Option<String>,
+    /// The number of the topmost row of the live screen, as a reader counts.
+    pub live_top: i64,
+    /// What a reader has marked.
+    pub marks: Marks,
     /// How many lines the view is scrolled back.
     pub offset: usize,
     /// How many lines came since it was scrolled back.
@@ -258,9 +286,13 @@ pub struct State {
     /// The console of the selected VM.
     pub console: Console,
     /// The log of the selected VM.
-    pub log: VecDeque<String>,
+    pub log: Log,
     /// What the VMM of the selected VM counts, while its page is shown.
     pub metrics: Metrics,
+    /// The console or the log is being read.
+    pub reading: Option<Reading>,
+    /// Where the left button went down on a page that can be read: row and column in it.
+    pub(super) pressed: Option<(u16, u16)>,
     /// How far the pages are scrolled.
     pub scroll: Scroll,
     /// Messages to the user.
@@ -306,8 +338,10 @@ impl State {
             modals: Vec::new(),
             doctor: Doctor::default(),
             console: Console::default(),
-            log: VecDeque::new(),
+            log: Log::default(),
             metrics: Metrics::default(),
+            reading: None,
+            pressed: None,
             scroll: Scroll::default(),
             journal: Journal::default(),
             has_image: None,
@@ -329,6 +363,8 @@ impl State {
             (Some(Modal::Form(_)), _) => Context::Form,
             (Some(Modal::Confirm(_)), _) => Context::Confirm,
             (Some(Modal::Filter { .. }), _) => Context::Filter,
+            (Some(Modal::Search { .. }), _) => Context::Search,
+            (None, _) if self.reading.is_some() => Context::Reading,
             (None, Focus::Dashboard) => Context::Dashboard,
             (None, Focus::Console) => Context::Console,
         }

@@ -72,6 +72,13 @@ impl Terminal {
         self.inner.backend_mut().flush()
     }
 
+    /// Writes a sequence that draws nothing, between two frames.
+    pub(crate) fn write(&mut self, sequence: &str) -> io::Result<()> {
+        let backend = self.inner.backend_mut();
+        backend.write_all(sequence.as_bytes())?;
+        Write::flush(backend)
+    }
+
     /// Has the next frame drawn whole.
     pub(crate) fn clear(&mut self) -> io::Result<()> {
         // Not ratatui's `clear`, which asks the terminal for its cursor and waits for the answer.

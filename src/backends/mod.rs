@@ -56,6 +56,8 @@ pub struct Launch {
     pub rootfs: Option<PathBuf>,
     /// Whether the guest is expected to have our agent, so that *ready* is its hello.
     pub has_agent: bool,
+    /// Whether the kernel is to tell all that it can, from its first instructions on.
+    pub talkative: bool,
     /// The TAP device made for it, when its network is one.
     pub tap: Option<Tap>,
     /// The VM's files.

@@ -20,6 +20,7 @@ pub(super) fn launch(root: &Path) -> Launch {
         initrd: Some("/images/tiny/initramfs.cpio".into()),
         rootfs: None,
         has_agent: true,
+        talkative: false,
         tap: None,
         paths: store.paths(&name),
         run_dir: root.join("run/0badcafe"),

@@ -3,7 +3,7 @@
 use alacritty_terminal::event::VoidListener;
 use alacritty_terminal::grid::{Dimensions, Scroll};
 use alacritty_terminal::index::{Column, Line};
-use alacritty_terminal::term::cell::{Cell as EngineCell, Flags};
+use alacritty_terminal::term::cell::Flags;
 use alacritty_terminal::term::{Config, Term, TermMode};
 use alacritty_terminal::vte::ansi;
 use alacritty_terminal::vte::ansi::{
@@ -13,7 +13,9 @@ use alacritty_terminal::vte::ansi::{
 use unicode_width::UnicodeWidthChar;
 
 use super::sanitize::{is_harmless, sanitize_line};
-use super::{Attributes, Cell, Color, Cursor, CursorShape, Modes, Screen, Size};
+use super::{Cursor, CursorShape, Modes, Screen, Size};
+
+mod rows;
 
 /// The longest title that is kept, in characters.
 const LONGEST_TITLE: usize = 64;
@@ -25,6 +27,9 @@ const MOST_COMBINING: usize = 4;
 pub(super) struct Engine {
     parser: Processor<AtOnce>,
     guard: Guard,
+    /// Lines that ever scrolled into the past, and how many of them are still there.
+    passed: u64,
+    past: usize,
 }
 
 /// A synchronized update (mode 2026) that takes effect at once: what is never held back cannot be
@@ -68,11 +73,38 @@ impl Engine {
                 term: Term::new(config, &size, VoidListener),
                 title: None,
             },
+            passed: 0,
+            past: 0,
         }
     }
 
     pub(super) fn advance(&mut self, bytes: &[u8]) {
         self.parser.advance(&mut self.guard, bytes);
+        self.count();
+    }
+
+    /// Counts the lines that scrolled into the past. When the past is full its size tells nothing
+    /// any more, but the engine moves a view that is scrolled back along with the text: nobody else
+    /// uses that view, so a step back of one line makes it a counter.
+    fn count(&mut self) {
+        // The alternate screen has no past, and the other one does not move meanwhile.
+        if self.guard.term.mode().contains(TermMode::ALT_SCREEN) {
+            return;
+        }
+        let past = self.scrollback();
+        let passed = match self.guard.term.grid().display_offset() {
+            0 => past.saturating_sub(self.past),
+            offset => offset - 1,
+        };
+        self.passed = self.passed.saturating_add(passed as u64);
+        self.arm();
+    }
+
+    fn arm(&mut self) {
+        self.past = self.scrollback();
+        let grid = self.guard.term.grid_mut();
+        grid.scroll_display(Scroll::Bottom);
+        grid.scroll_display(Scroll::Delta(1));
     }
 
     pub(super) fn size(&self) -> Size {
@@ -85,6 +117,10 @@ impl Engine {
 
     pub(super) fn resize(&mut self, size: Size) {
         self.guard.term.resize(size);
+        // Lines were broken anew.
+        if !self.guard.term.mode().contains(TermMode::ALT_SCREEN) {
+            self.arm();
+        }
     }
 
     pub(super) fn title(&self) -> Option<&str> {
@@ -95,19 +131,21 @@ impl Engine {
         self.guard.term.history_size()
     }
 
-    /// How far the engine's own view is scrolled back; it moves along with the text.
-    pub(super) fn offset(&self) -> usize {
-        self.guard.term.grid().display_offset()
+    /// How many lines ever scrolled into the past: with it a line keeps its number.
+    pub(super) fn passed(&self) -> u64 {
+        self.passed
     }
 
-    pub(super) fn scroll_to(&mut self, offset: usize) {
-        let wanted = offset.min(self.scrollback());
-        let distance = |lines: usize| i32::try_from(lines).unwrap_or(i32::MAX);
-        let delta = distance(wanted) - distance(self.offset());
-        self.guard
-            .term
-            .grid_mut()
-            .scroll_display(Scroll::Delta(delta));
+    /// Appends the text of a row, from `-scrollback`, blanks at its end cut; returns whether the
+    /// next row continues its line. A row that is not there has no text.
+    pub(super) fn row(&self, line: i32, text: &mut String) -> bool {
+        let term = &self.guard.term;
+        if line < -i32::try_from(self.scrollback()).unwrap_or(i32::MAX)
+            || usize::try_from(line).is_ok_and(|line| line >= term.screen_lines())
+        {
+            return false;
+        }
+        rows::text(&term.grid()[Line(line)][..], text)
     }
 
     /// Row and column of the cursor, from 0.
@@ -162,7 +200,7 @@ impl Engine {
         screen.rows.resize_with(term.screen_lines(), Vec::new);
         let top = -i32::try_from(offset).unwrap_or(0);
         for (row, line) in screen.rows.iter_mut().zip(top..) {
-            copy_row(&grid[Line(line)][..], row);
+            rows::copy(&grid[Line(line)][..], row);
         }
         screen.cursor = self.visible_cursor().filter(|_| offset == 0);
     }
@@ -183,75 +221,6 @@ impl Engine {
             column: u16::try_from(column).ok()?,
             shape,
         })
-    }
-}
-
-fn copy_row(from: &[EngineCell], to: &mut Vec<Cell>) {
-    to.resize_with(from.len(), Cell::default);
-    let mut behind_wide = false;
-    for (column, (source, cell)) in from.iter().zip(to).enumerate() {
-        cell.foreground = color(source.fg);
-        cell.background = color(source.bg);
-        cell.attributes = attributes(source.flags);
-        cell.text.clear();
-        if std::mem::take(&mut behind_wide) {
-            continue;
-        }
-        let spacer_follows = from
-            .get(column + 1)
-            .is_some_and(|next| next.flags.contains(Flags::WIDE_CHAR_SPACER));
-        if source.flags.contains(Flags::WIDE_CHAR) && spacer_follows {
-            behind_wide = true;
-            push_text(source, 2, &mut cell.text);
-        } else if source.flags.intersects(
-            Flags::WIDE_CHAR | Flags::WIDE_CHAR_SPACER | Flags::LEADING_WIDE_CHAR_SPACER,
-        ) {
-            cell.text.push(' ');
-        } else {
-            push_text(source, 1, &mut cell.text);
-        }
-    }
-}
-
-/// The text of a cell, which is always `width` columns wide, so that a host terminal that reckons
-/// otherwise cannot shift the rest of the line.
-fn push_text(source: &EngineCell, width: usize, text: &mut String) {
-    match source.c {
-        ' '..='~' => text.push(source.c),
-        // The engine notes a tab in the cell where it began.
-        c if c.width() == Some(width) => text.push(c),
-        _ => {
-            text.extend(std::iter::repeat_n(' ', width));
-            return;
-        }
-    }
-    // The guard lets none through that would change the width.
-    text.extend(source.zerowidth().into_iter().flatten());
-}
-
-fn color(color: ansi::Color) -> Color {
-    match color {
-        ansi::Color::Indexed(index) => Color::Indexed(index),
-        ansi::Color::Spec(rgb) => Color::Rgb(rgb.r, rgb.g, rgb.b),
-        // 0 to 15 are the named ones of the palette; the others are foreground and background.
-        ansi::Color::Named(name) => match u8::try_from(name as usize) {
-            Ok(index @ 0..=15) => Color::Indexed(index),
-            _ => Color::Default,
-        },
-    }
-}
-
-fn attributes(flags: Flags) -> Attributes {
-    Attributes {
-        bold: flags.contains(Flags::BOLD),
-        dim: flags.contains(Flags::DIM),
-        italic: flags.contains(Flags::ITALIC),
-        underline: flags.intersects(Flags::ALL_UNDERLINES),
-        inverse: flags.contains(Flags::INVERSE),
-        hidden: flags.contains(Flags::HIDDEN),
-        strike: flags.contains(Flags::STRIKEOUT),
-        // The engine does not keep it.
-        blink: false,
     }
 }
 

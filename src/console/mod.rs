@@ -12,6 +12,7 @@ mod limit;
 #[cfg(test)]
 mod noise;
 mod paint;
+pub mod reader;
 mod respond;
 mod sanitize;
 mod screen;

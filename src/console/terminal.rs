@@ -1,7 +1,10 @@
 //! The terminal: bytes in, cells and replies out.
 
+use std::ops::Range;
+
 use super::engine::Engine;
 use super::limit::Limit;
+use super::reader::Text;
 use super::respond::{Found, Replies, Responder};
 use super::{Screen, Size};
 use crate::fault::guard;
@@ -39,6 +42,8 @@ pub struct Terminal {
     scrollback: usize,
     parts: Parts,
     failures: u32,
+    /// Lines that scrolled away in engines that failed.
+    passed: u64,
 }
 
 /// What a failure replaces.
@@ -65,6 +70,7 @@ impl Terminal {
             scrollback,
             parts: Parts::new(size, scrollback),
             failures: 0,
+            passed: 0,
         }
     }
 
@@ -110,15 +116,10 @@ impl Terminal {
         self.parts.engine.scrollback()
     }
 
-    /// How many lines the terminal is scrolled back: what [`Self::scroll_to`] set, moved along with
-    /// the text by the lines that came since, so that a reader keeps the lines being read.
-    pub fn offset(&self) -> usize {
-        self.parts.engine.offset()
-    }
-
-    /// Scrolls back by `offset` lines (clamped); 0 follows the live screen.
-    pub fn scroll_to(&mut self, offset: usize) {
-        self.parts.engine.scroll_to(offset);
+    /// How many lines ever scrolled into the past. A view that is to stay where it is while the
+    /// guest writes goes as many lines further back as this grows.
+    pub fn passed(&self) -> u64 {
+        self.passed.saturating_add(self.parts.engine.passed())
     }
 
     /// How often the engine panicked and was replaced by an empty one.
@@ -135,12 +136,37 @@ impl Terminal {
         }
     }
 
+    /// The number of the topmost row of the live screen, as [`Text`] counts.
+    pub fn live_top(&self) -> i64 {
+        i64::try_from(self.passed()).unwrap_or(i64::MAX / 2)
+    }
+
     fn guarded(&mut self, work: impl FnOnce(&mut Parts)) {
         if guard(|| work(&mut self.parts)).is_none() {
             self.failures = self.failures.saturating_add(1);
+            // All that was on the screen is past, and the past is gone.
+            self.passed = self.passed() + u64::from(self.size.rows());
             self.parts = Parts::new(self.size, self.scrollback);
             self.parts.engine.advance(NOTICE);
         }
+    }
+}
+
+impl Text for Terminal {
+    fn rows(&self) -> Range<i64> {
+        let past = i64::try_from(self.scrollback()).unwrap_or(0);
+        self.live_top() - past..self.live_top() + i64::from(self.size.rows())
+    }
+
+    fn row(&self, number: i64, into: &mut String) -> bool {
+        let Ok(line) = i32::try_from(number - self.live_top()) else {
+            return false;
+        };
+        let length = into.len();
+        guard(|| self.parts.engine.row(line, into)).unwrap_or_else(|| {
+            into.truncate(length);
+            false
+        })
     }
 }
 

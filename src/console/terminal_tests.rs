@@ -129,24 +129,22 @@ fn scrolling_back_shows_the_past_without_the_cursor() {
 }
 
 #[test]
-fn a_reader_who_scrolled_back_keeps_the_lines_being_read() {
-    let mut terminal = terminal(b"");
-    for line in 0..20 {
-        terminal.feed(format!("line {line}\r\n").as_bytes());
+fn lines_that_scroll_away_are_counted_also_when_the_past_is_full() {
+    let mut terminal = Terminal::new(Size::new(5, 20), 8);
+    let mut passed = Vec::new();
+    for _ in 0..5 {
+        terminal.feed(b"a\r\nb\r\nc\r\n\x1b[44m");
+        passed.push((terminal.passed(), terminal.scrollback()));
     }
-    terminal.scroll_to(5);
-    let mut before = Screen::default();
-    terminal.view(terminal.offset(), &mut before);
-    terminal.feed(b"more\r\nand more\r\n");
-    assert_eq!(terminal.offset(), 7);
-    let mut after = Screen::default();
-    terminal.view(terminal.offset(), &mut after);
-    assert_eq!(before.rows, after.rows);
-    terminal.scroll_to(usize::MAX);
-    assert_eq!(terminal.offset(), terminal.scrollback());
-    terminal.scroll_to(0);
-    terminal.feed(b"live\r\n");
-    assert_eq!(terminal.offset(), 0);
+    assert_eq!(passed, [(0, 0), (2, 2), (5, 5), (8, 8), (11, 8)]);
+    // The alternate screen leaves no past; what the guest erases did not pass again.
+    terminal.feed(b"x\r\n\x1b[?1049h\r\n\r\n\r\n\r\n\r\n\r\n\r\n");
+    terminal.feed(b"\x1b[?1049ly\r\n");
+    assert_eq!(terminal.passed(), 13);
+    terminal.feed(b"\x1b[3J");
+    assert_eq!((terminal.passed(), terminal.scrollback()), (13, 0));
+    terminal.feed(b"z\r\n");
+    assert_eq!((terminal.passed(), terminal.scrollback()), (14, 1));
 }
 
 #[test]

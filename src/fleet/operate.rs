@@ -11,6 +11,7 @@ use crate::fault::{Code, Failure};
 use crate::network;
 use crate::shim::client::ClientError;
 use crate::shim::protocol::{Answer, ClientFrame, Event, Request, ServerFrame, Status};
+use crate::shim::spawn::Task;
 use crate::vm::{
     Admission, BootPhase, Exit, ExitReason, Operation, Problem, ShimLock, Vm, VmName, process,
 };
@@ -65,9 +66,19 @@ impl Fleet {
             Operation::Restart if vm.phase.is_live() => {
                 self.ask(&vm, Request::Restart { timeout_ms }).await?
             }
-            Operation::Start | Operation::Restart => self.boot(&vm).await?,
+            Operation::Start | Operation::Restart => self.boot(&vm, Task::Start).await?,
             Operation::Remove => None,
         };
+        Ok(as_told(self.again(&vm.name), status))
+    }
+
+    /// Boots a VM that is not live with a kernel that tells all that it can, this once.
+    pub async fn start_talkative(&self, name: &str) -> Result<Vm, Failure> {
+        let vm = self.store.find(name)?;
+        if admit(&vm, Operation::Start)? == Admission::Done {
+            return Ok(vm);
+        }
+        let status = self.boot(&vm, Task::StartTalkative).await?;
         Ok(as_told(self.again(&vm.name), status))
     }
 
@@ -136,12 +147,12 @@ impl Fleet {
     }
 
     /// Boots a VM that is not live, and returns when it runs.
-    async fn boot(&self, vm: &Vm) -> Result<Option<Status>, Failure> {
+    async fn boot(&self, vm: &Vm, task: Task) -> Result<Option<Status>, Failure> {
         if vm.spec.is_none() {
             return Err(damaged(vm));
         }
         self.check_disk(vm)?;
-        self.look_after(&vm.name).await?;
+        self.look_after(&vm.name, task).await?;
         let run = async {
             let mut client = self.dial(&self.again(&vm.name)).await?;
             client.call(Request::WaitRunning).await?;

@@ -113,10 +113,10 @@ impl Fleet {
     }
 
     /// Starts a shim that boots the VM, once the shim of its last life has let go of it.
-    pub(super) async fn look_after(&self, name: &VmName) -> Result<(), Failure> {
+    pub(super) async fn look_after(&self, name: &VmName, task: Task) -> Result<(), Failure> {
         let begun = Instant::now();
         loop {
-            match spawn::spawn(&self.store, name, Task::Start).await {
+            match spawn::spawn(&self.store, name, task).await {
                 Err(failure) if failure.code == Code::Busy && self.lets_go(name, begun) => {
                     tokio::time::sleep(MOMENT).await;
                 }

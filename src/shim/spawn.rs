@@ -35,6 +35,8 @@ const LONGEST_WORD: u64 = 64 * 1024;
 pub enum Task {
     /// Boot the VM.
     Start,
+    /// Boot it with a talkative kernel, this once.
+    StartTalkative,
     /// Take over a VMM whose shim died.
     Adopt,
 }
@@ -44,13 +46,14 @@ impl Task {
     pub fn word(self) -> &'static str {
         match self {
             Self::Start => "start",
+            Self::StartTalkative => "start-talkative",
             Self::Adopt => "adopt",
         }
     }
 
     /// The task with this word.
     pub fn from_word(word: &str) -> Option<Self> {
-        [Self::Start, Self::Adopt]
+        [Self::Start, Self::StartTalkative, Self::Adopt]
             .into_iter()
             .find(|task| task.word() == word)
     }

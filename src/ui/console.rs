@@ -8,10 +8,10 @@ use ratatui::text::Line;
 use unicode_width::UnicodeWidthStr;
 
 use super::text::{self, clean, put, wrapped};
-use super::{Role, Theme};
+use super::{Role, Theme, marks};
 use crate::app::action::{Action, Context};
 use crate::app::state::{Focus, Link, State};
-use crate::console::cells;
+use crate::console::{Cell, Screen, cells};
 
 /// Draws the page.
 pub(super) fn render(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme) {
@@ -20,7 +20,16 @@ pub(super) fn render(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &T
     };
     let console = &state.console;
     let buffer = frame.buffer_mut();
-    cells::draw(&console.screen, buffer, area, theme.has_color());
+    if console.link == Link::LastScreen && state.reading.is_none() {
+        cells::draw(
+            &above_banner(&console.screen, area.height),
+            buffer,
+            area,
+            theme.has_color(),
+        );
+    } else {
+        cells::draw(&console.screen, buffer, area, theme.has_color());
+    }
     let key = |action| state.keymap.shown(Context::Dashboard, action);
     let is_blank = console
         .screen
@@ -29,11 +38,17 @@ pub(super) fn render(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &T
         .flatten()
         .all(|cell| cell.text.trim().is_empty());
     match &console.link {
+        _ if state.reading.is_some() => {}
         Link::NoScreen | Link::LastScreen => {
             let remark = row.remark().unwrap_or_else(|| row.vm.phase.to_string());
+            let talkative = key(Action::StartTalkative);
             let key = key(Action::StartStop);
             let text = match row.vm.exit() {
-                Some(_) => format!("■ {}: {} · `{key}` starts it", row.vm.phase, clean(&remark)),
+                Some(_) => format!(
+                    "■ {}: {} · `{key}` starts it, `{talkative}` with a talkative kernel",
+                    row.vm.phase,
+                    clean(&remark)
+                ),
                 None => format!("{} was never started · `{key}` starts it", row.vm.name),
             };
             banner(buffer, area, &text, theme.style(Role::Selection));
@@ -66,6 +81,9 @@ pub(super) fn render(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &T
         let text = format!(" {} bytes were too much to show ", console.missing);
         corner(buffer, area, area.y, &text, theme.style(Role::Warning));
     }
+    if state.reading.is_some() {
+        return reading(frame, area, state, theme);
+    }
     if console.offset > 0 {
         let text = format!(
             " ↑ {} lines back · {} new · {} goes forward ",
@@ -89,6 +107,54 @@ pub(super) fn render(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &T
         && cursor.column < area.width
     {
         frame.set_cursor_position((area.x + cursor.column, area.y + cursor.row));
+    }
+}
+
+/// What is read: marks, where the view stands, the reader's cursor.
+fn reading(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme) {
+    let console = &state.console;
+    let buffer = frame.buffer_mut();
+    marks::draw(buffer, area, &console.marks, theme);
+    let mut told = Vec::new();
+    if console.offset > 0 {
+        told.push(format!("↑ {} lines back", console.offset));
+    }
+    if console.new_lines > 0 {
+        let key = state.keymap.shown(Context::Reading, Action::TextBottom);
+        told.push(format!(
+            "{} new below · {key} goes there",
+            console.new_lines
+        ));
+    }
+    if !told.is_empty() {
+        let text = format!(" {} ", told.join(" · "));
+        corner(buffer, area, area.y, &text, theme.style(Role::Focus));
+    }
+    if let Some((row, column)) = console.marks.cursor
+        && state.modals.is_empty()
+        && row < area.height
+        && column < area.width
+    {
+        frame.set_cursor_position((area.x + column, area.y + row));
+    }
+}
+
+/// The screen of a dead VM, moved up so that the last lines, which matter most, are not where the
+/// banner is.
+fn above_banner(screen: &Screen, height: u16) -> Screen {
+    /// Rows that the banner takes at most on a usual width.
+    const BANNER: usize = 2;
+    let has_text = |row: &Vec<Cell>| row.iter().any(|cell| !cell.text.trim().is_empty());
+    let used = screen
+        .rows
+        .iter()
+        .rposition(has_text)
+        .map_or(0, |row| row + 1);
+    let room = usize::from(height).saturating_sub(BANNER);
+    let skip = used.saturating_sub(room);
+    Screen {
+        rows: screen.rows.iter().skip(skip).cloned().collect(),
+        ..Screen::default()
     }
 }
 

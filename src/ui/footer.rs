@@ -1,6 +1,7 @@
 //! The last line: what keys do now. In the console it always says how to leave.
 
 use ratatui::Frame;
+use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use unicode_width::UnicodeWidthStr;
 
@@ -8,14 +9,15 @@ use super::text::put;
 use super::{Role, Theme};
 use crate::app::action::Context;
 use crate::app::hints::hints;
-use crate::app::state::{Link, Modal, State};
+use crate::app::state::{Link, Modal, SearchFor, State};
+use crate::console::reader::{Pattern, Search};
 
 /// Draws it.
 pub(super) fn render(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme) {
     if area.is_empty() {
         return;
     }
-    let cursor = filter(frame, area, state, theme);
+    let cursor = typed(frame, area, state, theme);
     let buffer = frame.buffer_mut();
     let mut x = cursor.map_or(area.x + 1, |x| x + 3);
     let room = |x: u16| area.right().saturating_sub(x);
@@ -39,7 +41,14 @@ pub(super) fn render(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &T
             ) + 1;
         }
     }
-    for hint in hints(state) {
+    if state.context() == Context::Reading {
+        x = reading(buffer, area, state, theme) + 1;
+    }
+    let is_wrong = matches!(
+        state.modals.last(),
+        Some(Modal::Search { wrong: Some(_), .. })
+    );
+    for hint in hints(state).into_iter().filter(|_| !is_wrong) {
         let needed = hint.key.width() + 1 + hint.label.width();
         if usize::from(room(x)) < needed {
             break;
@@ -66,19 +75,54 @@ pub(super) fn render(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &T
     }
 }
 
-/// The filter as it is typed; returns the column of the cursor.
-fn filter(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme) -> Option<u16> {
-    let Some(Modal::Filter { .. }) = state.modals.last() else {
-        return None;
+/// The filter or the pattern as it is typed; returns the column of the cursor.
+fn typed(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme) -> Option<u16> {
+    let (text, wrong) = match state.modals.last() {
+        Some(Modal::Filter { .. }) => (format!(" /{}", state.filter), None),
+        Some(Modal::Search {
+            what, text, wrong, ..
+        }) => {
+            let sign = match what {
+                SearchFor::Next => '/',
+                SearchFor::Previous => '?',
+                SearchFor::Lines => '&',
+            };
+            (format!(" {sign}{text}"), wrong.as_deref())
+        }
+        _ => return None,
     };
-    let text = format!(" /{}", state.filter);
+    let most = usize::from(area.width / 2);
+    // The end of a longer one is where it is typed.
+    let skip = text.chars().count().saturating_sub(most);
+    let shown: String = text.chars().skip(skip).collect();
     let buffer = frame.buffer_mut();
-    Some(put(
-        buffer,
-        area.x,
-        area.y,
-        area.width / 2,
-        &text,
-        theme.style(Role::Accent),
-    ))
+    let style = theme.style(Role::Accent);
+    let x = put(buffer, area.x, area.y, area.width / 2, &shown, style);
+    if let Some(wrong) = wrong {
+        let room = area.right().saturating_sub(x + 2);
+        let style = theme.style(Role::Failed);
+        put(buffer, x + 2, area.y, room, wrong, style);
+    }
+    Some(x)
+}
+
+/// That keys read now, and how the search went; returns the column after it.
+fn reading(buffer: &mut Buffer, area: Rect, state: &State, theme: &Theme) -> u16 {
+    let style = theme.style(Role::Focus);
+    let mut x = put(buffer, area.x, area.y, area.width, " reading ", style);
+    let Some(reading) = &state.reading else {
+        return x;
+    };
+    let pattern = reading.reader.pattern().0.map(Pattern::text);
+    let told = match (reading.reader.search(), pattern) {
+        (Search::Missed, Some(pattern)) => Some((format!("no match for {pattern}"), Role::Failed)),
+        (Search::Under { .. }, _) => Some(("searching…".to_owned(), Role::Warning)),
+        (_, Some(pattern)) => Some((format!("/{pattern}"), Role::Accent)),
+        (_, None) => None,
+    };
+    if let Some((text, role)) = told {
+        let style = theme.style(role);
+        x = put(buffer, x + 1, area.y, area.width / 3, &text, style);
+    }
+    x
 }

@@ -2,10 +2,13 @@
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
+use unicode_width::UnicodeWidthStr;
 
 use super::text::put;
-use super::{Role, Theme};
-use crate::app::state::State;
+use super::{Role, Theme, marks};
+use crate::app::action::{Action, Context};
+use crate::app::state::{Page, State};
+use crate::console::reader::Text;
 
 /// Draws the page.
 pub(super) fn render(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme) {
@@ -25,30 +28,53 @@ pub(super) fn render(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &T
         );
         return;
     }
-    let height = usize::from(area.height);
-    let end = state
-        .log
-        .len()
-        .saturating_sub(state.scroll.log)
-        .max(height.min(state.log.len()));
-    let start = end.saturating_sub(height);
-    let seen = state.log.iter().skip(start).take(end - start);
-    for (y, line) in (area.top()..area.bottom()).zip(seen) {
+    let rows = state.log.rows();
+    let height = i64::from(area.height);
+    let reading = state
+        .reading
+        .as_ref()
+        .filter(|reading| reading.page == Page::Log);
+    let top = if let Some(reading) = reading {
+        reading.reader.top()
+    } else {
+        let scrolled = i64::try_from(state.scroll.log).unwrap_or(0);
+        (rows.end - height - scrolled).max(rows.start)
+    };
+    for (y, row) in (area.top()..area.bottom()).zip(top..rows.end) {
+        let line = state.log.line(row).unwrap_or("");
         put(buffer, area.x, y, area.width, line, theme.style(Role::Text));
     }
-    if state.log.len() > end {
-        let text = format!(" ↓{} ", state.log.len() - end);
-        let width = u16::try_from(text.chars().count())
-            .unwrap_or(0)
-            .min(area.width);
+    let below = (rows.end - top - height).max(0);
+    let mut told = Vec::new();
+    if let Some(filter) = state.log.filter() {
+        told.push(format!("only lines with {}", filter.text()));
+    }
+    if let Some(reading) = reading {
+        let came = reading.reader.new_rows(&state.log);
+        if came > 0 {
+            let key = state.keymap.shown(Context::Reading, Action::TextBottom);
+            told.push(format!("{came} new · {key} goes there"));
+        }
+    }
+    if below > 0 {
+        told.push(format!("↓{below}"));
+    }
+    if !told.is_empty() {
+        let text = format!(" {} ", told.join(" · "));
+        let width = u16::try_from(text.width()).unwrap_or(0).min(area.width);
         let x = area.right() - width;
-        put(
-            buffer,
-            x,
-            area.bottom() - 1,
-            width,
-            &text,
-            theme.style(Role::Focus),
-        );
+        let y = area.bottom() - 1;
+        put(buffer, x, y, width, &text, theme.style(Role::Focus));
+    }
+    if let Some(reading) = reading {
+        let found = reading.reader.marks(&state.log);
+        marks::draw(buffer, area, &found, theme);
+        if let Some((row, column)) = found.cursor
+            && state.modals.is_empty()
+            && row < area.height
+        {
+            let x = area.x + column.min(area.width - 1);
+            frame.set_cursor_position((x, area.y + row));
+        }
     }
 }

@@ -21,6 +21,7 @@ mod header;
 mod help;
 mod list;
 mod log;
+mod marks;
 mod mend;
 mod messages;
 mod metrics;
@@ -73,7 +74,7 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme) {
             Modal::Mend(mend) => mend::render(frame, area, mend, theme),
             Modal::Form(form) => form::render(frame, area, form, theme),
             Modal::Confirm(question) => confirm::render(frame, area, question, theme),
-            Modal::Filter { .. } => {}
+            Modal::Filter { .. } | Modal::Search { .. } => {}
         }
     }
     messages::toasts(frame, area, state, theme);

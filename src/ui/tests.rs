@@ -13,9 +13,11 @@ use crate::app::fixture::{
     acceptable, boot, console_says, counted, empty, examine, fleet, key, mending_says, name,
     name_taken, press, send, silent,
 };
+use crate::app::log::LogPart;
 use crate::app::message::{Message, SessionEvent};
 use crate::app::state::State;
 use crate::app::update::update;
+use crate::console::reader::{Marks, Span};
 use crate::fault::{Code, Failure};
 use crate::vm::{BackendKind, Phase};
 
@@ -165,7 +167,11 @@ fn screens() -> Vec<Case> {
             let mut state = fleet(size);
             select(&mut state, "db");
             press(&mut state, "2");
-            console_says(&mut state, b"Kernel panic - not syncing\r\n");
+            let screen = "a line\r\n".repeat(60);
+            console_says(
+                &mut state,
+                format!("{screen}Kernel panic - not syncing").as_bytes(),
+            );
             let session = state.console.session;
             let event = SessionEvent::LastScreen(true);
             send(&mut state, 2.0, Message::Session(session, event));
@@ -190,11 +196,29 @@ fn screens() -> Vec<Case> {
             press(&mut state, "3");
             state
         }),
-        ("log", |size| {
+        ("console_reading", |size| {
             let mut state = fleet(size);
-            press(&mut state, "4");
-            let lines = (0..200).map(|n| format!("[    0.{n:06}] line {n} of the kernel"));
-            send(&mut state, 2.0, Message::Log(name("web"), lines.collect()));
+            press(&mut state, "2 v ? 4 enter");
+            console_says(&mut state, b"line 4\r\n\x1b[7mline 44\x1b[m\r\n~ # ");
+            let span = |row, columns| Span { row, columns };
+            state.console.offset = 12;
+            state.console.new_lines = 3;
+            state.console.marks = Marks {
+                cursor: Some((1, 2)),
+                selected: vec![span(0, 0..6), span(1, 0..3)],
+                found: vec![span(0, 5..6), span(1, 5..6), span(1, 6..7)],
+            };
+            state
+        }),
+        ("log", with_log),
+        ("log_reading", |size| {
+            let mut state = with_log(size);
+            press(&mut state, "v & 7 enter ctrl-f 9 7 enter V k");
+            state
+        }),
+        ("log_wrong_pattern", |size| {
+            let mut state = with_log(size);
+            press(&mut state, "ctrl-f (");
             state
         }),
         ("spec", |size| {
@@ -326,6 +350,19 @@ fn screens() -> Vec<Case> {
             state
         }),
     ]
+}
+
+fn with_log(size: (u16, u16)) -> State {
+    let mut state = fleet(size);
+    press(&mut state, "4");
+    let lines = (0..200).map(|n| format!("[    0.{n:06}] line {n} of the kernel"));
+    let part = LogPart {
+        is_first: true,
+        lines: lines.collect(),
+        open: String::new(),
+    };
+    send(&mut state, 2.0, Message::Log(name("web"), part));
+    state
 }
 
 #[test]

@@ -64,6 +64,10 @@ roles! {
     Guest = "guest",
     /// The VMM's share of a figure.
     Vmm = "vmm",
+    /// What a pattern matches.
+    Found = "found",
+    /// What is selected to be copied.
+    Marked = "marked",
 }
 
 /// Why a theme cannot be used.

@@ -1,9 +1,9 @@
-//! The table of actions.
+//! The table of actions; those of reading are [apart](super::reading).
 
 use super::{Action, ActionSpec, Context};
 
 /// A key that means the same wherever the guest does not have the keys.
-const fn anywhere(keys: &'static str) -> [(Context, &'static str); 6] {
+const fn anywhere(keys: &'static str) -> [(Context, &'static str); 8] {
     [
         (Context::Dashboard, keys),
         (Context::Panel, keys),
@@ -11,6 +11,8 @@ const fn anywhere(keys: &'static str) -> [(Context, &'static str); 6] {
         (Context::Form, keys),
         (Context::Confirm, keys),
         (Context::Filter, keys),
+        (Context::Reading, keys),
+        (Context::Search, keys),
     ]
 }
 
@@ -84,17 +86,22 @@ impl Action {
             Self::FocusConsole => (
                 "focus-console",
                 "Type on the VM's console; the leave key leaves it",
-                &[(C::Dashboard, "enter a")],
+                &[(C::Dashboard, "enter a"), (C::Reading, "a i")],
             ),
             Self::Zoom => (
                 "zoom",
                 "Give the page the whole screen, or give it back",
-                &[(C::Dashboard, "z")],
+                &[(C::Dashboard, "z"), (C::Reading, "z")],
             ),
             Self::StartStop => (
                 "start-stop",
                 "Start the VM, or ask its guest to power off",
                 &[(C::Dashboard, "s")],
+            ),
+            Self::StartTalkative => (
+                "start-talkative",
+                "Start the VM with a talkative kernel, this once",
+                &[(C::Dashboard, "S")],
             ),
             Self::Restart => (
                 "restart",
@@ -136,7 +143,11 @@ impl Action {
                 "Read past messages again",
                 &[(C::Dashboard, "m")],
             ),
-            Self::Help => ("help", "Show the keys", &[(C::Dashboard, "? f1")]),
+            Self::Help => (
+                "help",
+                "Show the keys",
+                &[(C::Dashboard, "? f1"), (C::Reading, "f1")],
+            ),
             Self::Back => (
                 "back",
                 "Leave zoom, else clear the filter",
@@ -180,22 +191,38 @@ impl Action {
             Self::LineUp => (
                 "line-up",
                 "Scroll up a line",
-                &[(C::Panel, "up k"), (C::Doctor, "up k")],
+                &[
+                    (C::Panel, "up k"),
+                    (C::Doctor, "up k"),
+                    (C::Reading, "up k"),
+                ],
             ),
             Self::LineDown => (
                 "line-down",
                 "Scroll down a line",
-                &[(C::Panel, "down j"), (C::Doctor, "down j")],
+                &[
+                    (C::Panel, "down j"),
+                    (C::Doctor, "down j"),
+                    (C::Reading, "down j"),
+                ],
             ),
             Self::PageUp => (
                 "page-up",
                 "Scroll up a page",
-                &[(C::Panel, "pageup"), (C::Doctor, "pageup")],
+                &[
+                    (C::Panel, "pageup"),
+                    (C::Doctor, "pageup"),
+                    (C::Reading, "pageup shift-pageup ctrl-b"),
+                ],
             ),
             Self::PageDown => (
                 "page-down",
                 "Scroll down a page",
-                &[(C::Panel, "pagedown space"), (C::Doctor, "pagedown space")],
+                &[
+                    (C::Panel, "pagedown space"),
+                    (C::Doctor, "pagedown space"),
+                    (C::Reading, "pagedown shift-pagedown ctrl-f"),
+                ],
             ),
             Self::ExamineAgain => (
                 "examine-again",
@@ -244,7 +271,11 @@ impl Action {
                 "Leave things as they are",
                 &[(C::Confirm, "n esc q ctrl-c")],
             ),
-            Self::Accept => ("accept", "Keep the filter", &[(C::Filter, "enter")]),
+            Self::Accept => (
+                "accept",
+                "Keep the filter, or go to the match",
+                &[(C::Filter, "enter"), (C::Search, "enter")],
+            ),
             Self::Close => (
                 "close",
                 "Close it",
@@ -253,8 +284,11 @@ impl Action {
                     (C::Doctor, "esc q enter D ctrl-c"),
                     (C::Form, "esc ctrl-c"),
                     (C::Filter, "esc ctrl-c"),
+                    (C::Search, "esc ctrl-c"),
+                    (C::Reading, "q esc ctrl-c"),
                 ],
             ),
+            reading => return super::reading::spec(reading),
         };
         ActionSpec {
             name,

@@ -17,6 +17,7 @@ use tokio::task::JoinHandle;
 
 use super::effect::Effect;
 use super::message::Message;
+use crate::console::reader::{Reader, Step};
 use crate::fleet::{Draft, Fleet};
 use crate::vm::{Vm, VmName};
 
@@ -99,6 +100,11 @@ impl World {
         &self.pane
     }
 
+    /// Has the console's reader take a step.
+    pub(in crate::app) fn read_console(&self, reader: &mut Reader, step: Step) {
+        self.console.read(reader, step, &self.outbox);
+    }
+
     /// A draft that asks for no backend has that of the command line.
     fn with_backend(&self, draft: Draft) -> Draft {
         let backend = draft.backend.or_else(|| self.backend.clone());
@@ -117,6 +123,9 @@ impl World {
                 operation,
                 force,
             } => detach(operations::operate(fleet, outbox, name, operation, force)),
+            Effect::StartTalkative(name) => {
+                detach(operations::start_talkative(fleet, outbox, name));
+            }
             Effect::Offer => detach(operations::offer(fleet, outbox)),
             Effect::Check { generation, draft } => {
                 let draft = Box::new(self.with_backend(*draft));
@@ -155,7 +164,8 @@ impl World {
                     target.map(|target| Held::spawn(count::count(fleet, outbox, target)));
             }
             Effect::Plan(name) => detach(operations::plan(fleet, outbox, name)),
-            Effect::Redraw | Effect::Suspend | Effect::Quit => {}
+            // The loop does these.
+            Effect::Read(_) | Effect::Copy | Effect::Redraw | Effect::Suspend | Effect::Quit => {}
         }
     }
 

@@ -68,6 +68,16 @@ pub(super) async fn plan(fleet: Fleet, outbox: Outbox, name: VmName) {
     }
 }
 
+pub(super) async fn start_talkative(fleet: Fleet, outbox: Outbox, name: VmName) {
+    let result = fleet.start_talkative(name.as_str()).await;
+    let message = Message::Operated {
+        name,
+        operation: Operation::Start,
+        result: result.map(Box::new).map_err(harmless),
+    };
+    tell(&outbox, message).await;
+}
+
 pub(super) async fn operate(
     fleet: Fleet,
     outbox: Outbox,

@@ -15,6 +15,7 @@ use super::{Held, Outbox, operations, tell};
 use crate::app::effect::{OpenSession, SessionKind, Typed};
 use crate::app::message::{Message, SessionEvent};
 use crate::app::state;
+use crate::console::reader::{Marks, Reader, Search, Step};
 use crate::console::{Size, Terminal, keys};
 use crate::fault::Failure;
 use crate::fleet::Fleet;
@@ -33,8 +34,8 @@ pub(in crate::app) struct Console {
     limit: usize,
     /// Shared between the task that feeds it and the loop that looks at it.
     terminal: Option<Rc<RefCell<Terminal>>>,
-    /// How far it was scrolled back when the loop last looked.
-    offset: usize,
+    /// How many lines had scrolled away when the loop last looked.
+    passed: u64,
     talk: Option<mpsc::Sender<ClientFrame>>,
     session: u64,
     task: Option<Held>,
@@ -46,7 +47,7 @@ impl Console {
         Self {
             limit,
             terminal: None,
-            offset: 0,
+            passed: 0,
             talk: None,
             session: 0,
             task: None,
@@ -64,7 +65,7 @@ impl Console {
         self.task = None;
         self.talk = None;
         self.terminal = None;
-        self.offset = 0;
+        self.passed = 0;
         let Some(open) = open else { return };
         self.session = open.id;
         let terminal = Rc::new(RefCell::new(Terminal::new(open.size, self.limit)));
@@ -122,21 +123,51 @@ impl Console {
     }
 
     /// Copies what is to be seen. A view that is scrolled back stays where it is, whatever comes.
-    pub(in crate::app) fn copy(&mut self, view: &mut state::Console) {
+    pub(in crate::app) fn copy(&mut self, view: &mut state::Console, reader: Option<&mut Reader>) {
         let Some(terminal) = &self.terminal else {
             return;
         };
-        let mut terminal = terminal.borrow_mut();
+        let terminal = terminal.borrow();
+        let passed = terminal.passed();
         if view.offset > 0 {
-            let moved = terminal.offset().saturating_sub(self.offset);
-            view.offset += moved;
-            view.new_lines += moved;
+            let moved = usize::try_from(passed.saturating_sub(self.passed)).unwrap_or(usize::MAX);
+            view.offset = view.offset.saturating_add(moved);
+            view.new_lines = view.new_lines.saturating_add(moved);
         }
-        terminal.scroll_to(view.offset);
-        view.offset = terminal.offset();
-        self.offset = view.offset;
+        self.passed = passed;
+        view.live_top = terminal.live_top();
+        view.marks = Marks::default();
+        if let Some(reader) = reader {
+            reader.resize(&*terminal, terminal.size().rows());
+            let lines = |count| usize::try_from(count).unwrap_or(usize::MAX);
+            view.offset = usize::try_from(view.live_top - reader.top()).unwrap_or(0);
+            view.new_lines = lines(reader.new_rows(&*terminal));
+            view.marks = reader.marks(&*terminal);
+        }
+        view.offset = view.offset.min(terminal.scrollback());
         terminal.view(view.offset, &mut view.screen);
         view.title = terminal.title().map(str::to_owned);
+    }
+}
+
+impl Console {
+    /// Has the reader take a step on the text of the terminal. A search that is not at its end goes
+    /// on when others had their turn.
+    pub(in crate::app) fn read(&self, reader: &mut Reader, step: Step, outbox: &Outbox) {
+        let Some(terminal) = &self.terminal else {
+            return;
+        };
+        reader.take(&*terminal.borrow(), step);
+        if let Search::Under { .. } = reader.search() {
+            // Without room in the queue the user asks again.
+            let _ = outbox.try_send(Message::SearchOn);
+        }
+    }
+
+    /// What the reader selected; `None` when it is longer than `most` bytes.
+    pub(in crate::app) fn selected(&self, reader: &Reader, most: usize) -> Option<String> {
+        let terminal = self.terminal.as_ref()?.borrow();
+        reader.copied(&*terminal, most)
     }
 }
 

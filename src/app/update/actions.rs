@@ -1,6 +1,6 @@
 //! What each action does.
 
-use super::{console, examine, fleet, form, list, mend, open_doctor};
+use super::{console, examine, fleet, form, list, mend, open_doctor, reading};
 use crate::app::action::{Action, Context};
 use crate::app::effect::Effect;
 use crate::app::journal::Level;
@@ -29,9 +29,13 @@ pub(super) fn perform(state: &mut State, action: Action, key: Key, effects: &mut
         Action::ShowMetrics => show(state, Page::Metrics),
         Action::ScrollUp => scroll_page(state, -page_height),
         Action::ScrollDown => scroll_page(state, page_height),
-        Action::FocusConsole => console::focus(state),
+        Action::FocusConsole => {
+            reading::end(state);
+            console::focus(state);
+        }
         Action::Zoom => state.zoomed = !state.zoomed,
         Action::StartStop => start_stop(state, effects),
+        Action::StartTalkative => start_talkative(state, effects),
         Action::Restart => on_selected(state, Operation::Restart, effects),
         Action::PauseResume => pause_resume(state, effects),
         Action::Kill => ask(state, Operation::Kill),
@@ -61,6 +65,9 @@ pub(super) fn perform(state: &mut State, action: Action, key: Key, effects: &mut
         Action::LeaveConsole => console::leave(state, key),
         Action::ScrollbackUp => console::scroll(state, page_height),
         Action::ScrollbackDown => console::scroll(state, -page_height),
+        _ if state.context() == Context::Reading && action != Action::Close => {
+            reading::perform(state, action, effects);
+        }
         Action::LineUp => scroll_modal(state, -1),
         Action::LineDown => scroll_modal(state, 1),
         Action::PageUp => scroll_modal(state, -page_height),
@@ -78,12 +85,16 @@ pub(super) fn perform(state: &mut State, action: Action, key: Key, effects: &mut
         Action::PreviousChoice => form::change(state, effects, |form| form.choose(false)),
         Action::Submit => form::submit(state, effects),
         Action::Yes => confirmed(state, effects),
+        Action::Accept if state.context() == Context::Search => reading::accept(state, effects),
         Action::No | Action::Accept => drop(state.modals.pop()),
+        Action::Close if state.context() == Context::Reading => reading::close(state),
         Action::Close => match state.modals.pop() {
             Some(Modal::Filter { before }) => state.filter = before,
             Some(Modal::Mend(_)) => effects.push(Effect::EndMending),
+            Some(Modal::Search { fresh, .. }) => reading::give_up(state, fresh, effects),
             _ => {}
         },
+        _ => reading::perform(state, action, effects),
     }
 }
 
@@ -112,7 +123,7 @@ pub(super) fn scroll_page(state: &mut State, lines: isize) {
         Page::Console => console::scroll(state, -lines),
         Page::Log => {
             let height = usize::from(state.regions().page.height);
-            let most = state.log.len().saturating_sub(height);
+            let most = state.log.shown().saturating_sub(height);
             state.scroll.log = state.scroll.log.saturating_add_signed(-lines).min(most);
         }
         Page::Overview | Page::Boot | Page::Spec | Page::Metrics => {
@@ -171,6 +182,16 @@ fn start_stop(state: &mut State, effects: &mut Vec<Effect>) {
     let phase = state.selected_row().map(|row| row.vm.phase);
     let operation = phase.map_or(Operation::Start, start_or_stop);
     on_selected(state, operation, effects);
+}
+
+/// Starts the VM, its kernel talkative this once.
+fn start_talkative(state: &mut State, effects: &mut Vec<Effect>) {
+    let mut wanted = Vec::new();
+    on_selected(state, Operation::Start, &mut wanted);
+    effects.extend(wanted.into_iter().map(|effect| match effect {
+        Effect::Operate { name, .. } => Effect::StartTalkative(name),
+        effect => effect,
+    }));
 }
 
 fn pause_resume(state: &mut State, effects: &mut Vec<Effect>) {

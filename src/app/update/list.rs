@@ -7,6 +7,7 @@ use crate::vm::VmName;
 pub(super) fn select(state: &mut State, name: Option<VmName>) {
     if state.selected != name {
         state.selected = name;
+        super::reading::end(state);
         state.log.clear();
         state.scroll.page = 0;
         state.scroll.log = 0;

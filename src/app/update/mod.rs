@@ -11,6 +11,7 @@ mod form;
 mod list;
 mod mend;
 mod mouse;
+mod reading;
 mod wanted;
 
 pub use actions::start_or_stop;
@@ -21,6 +22,7 @@ use super::message::Message;
 use super::now::Now;
 use super::state::{Modal, State};
 use crate::console::keys::{Key, KeyCode};
+use crate::console::reader::Step;
 use crate::doctor::Progress;
 
 /// Takes a message in.
@@ -83,11 +85,21 @@ pub fn update(state: &mut State, now: Now, message: Message) -> Vec<Effect> {
         } => form::checked(state, generation, objections, outlook),
         Message::Created(result) => form::created(state, result, &mut effects),
         Message::Session(id, event) => console::session(state, id, event, &mut effects),
-        Message::Log(name, lines) => {
+        Message::Log(name, part) => {
             if state.selected.as_ref() == Some(&name) {
-                state.log = lines.into();
+                let grown = state.log.extend(part);
+                // Who scrolled back keeps the lines being read.
+                if state.scroll.log > 0 {
+                    state.scroll.log += grown;
+                }
             }
         }
+        Message::SearchOn => {
+            if state.reading.is_some() {
+                reading::step(state, Step::GoOn, &mut effects);
+            }
+        }
+        Message::Copied(copied) => reading::copied(state, copied),
         Message::Notice(failure) => state.journal.fail(now, &failure),
         Message::Wake => {}
         Message::Terminate => effects.push(Effect::Quit),
@@ -95,6 +107,7 @@ pub fn update(state: &mut State, now: Now, message: Message) -> Vec<Effect> {
     list::settle(state);
     mend::fit(state, &mut effects);
     wanted::reconcile(state, &mut effects);
+    reading::settle(state);
     effects
 }
 
@@ -109,7 +122,8 @@ fn on_key(state: &mut State, key: Key, effects: &mut Vec<Effect>) {
         Context::Dashboard => console::leave_again(state, key, effects),
         Context::Form => form::typed(state, key, effects),
         Context::Filter => on_filter_key(state, key),
-        Context::Panel | Context::Doctor | Context::Confirm => {}
+        Context::Search => reading::typed(state, key, effects),
+        Context::Reading | Context::Panel | Context::Doctor | Context::Confirm => {}
     }
 }
 
@@ -137,8 +151,17 @@ fn on_paste(state: &mut State, text: &str, effects: &mut Vec<Effect>) {
                 on_filter_key(state, Key::plain(KeyCode::Char(character)));
             }
         }
+        Context::Search => {
+            for character in text.chars().filter(|c| !c.is_control()) {
+                reading::typed(state, Key::plain(KeyCode::Char(character)), effects);
+            }
+        }
         // Pasted text is no sequence of commands.
-        Context::Dashboard | Context::Panel | Context::Doctor | Context::Confirm => {}
+        Context::Dashboard
+        | Context::Reading
+        | Context::Panel
+        | Context::Doctor
+        | Context::Confirm => {}
     }
 }
 

@@ -2,11 +2,12 @@
 
 use ratatui::layout::{Position, Rect};
 
-use super::{actions, console, list};
+use super::{actions, console, list, reading};
 use crate::app::effect::Effect;
 use crate::app::layout;
 use crate::app::message::{Mouse, MouseKind};
 use crate::app::state::{Focus, Page, State};
+use crate::console::reader::Step;
 
 /// Lines that one notch of the wheel scrolls.
 const NOTCH: isize = 3;
@@ -19,18 +20,35 @@ pub(super) fn update(state: &mut State, mouse: Mouse, effects: &mut Vec<Effect>)
     let lines = match mouse.kind {
         MouseKind::WheelUp => -NOTCH,
         MouseKind::WheelDown => NOTCH,
-        MouseKind::Press => 0,
+        MouseKind::Press | MouseKind::Drag | MouseKind::Release => 0,
     };
     if !state.modals.is_empty() {
         return actions::scroll_modal(state, lines);
     }
+    match mouse.kind {
+        MouseKind::Drag => return drag(state, at, effects),
+        MouseKind::Release => return release(state, effects),
+        _ => {}
+    }
     if mouse.kind != MouseKind::Press {
-        if within(regions.page) {
+        if within(regions.page) && state.reading.is_some() {
+            let rows = if lines < 0 { -3 } else { 3 };
+            reading::step(state, Step::Scroll(rows), effects);
+        } else if within(regions.page) {
             actions::scroll_page(state, lines);
         } else if within(regions.list) && state.focus == Focus::Dashboard {
             list::step(state, lines.signum());
         }
         return;
+    }
+    state.pressed = None;
+    if within(regions.page) && matches!(state.page, Page::Console | Page::Log) {
+        let page = regions.page;
+        state.pressed = Some((mouse.row - page.y, mouse.column - page.x));
+        if let Some(reading) = &mut state.reading {
+            reading.reader.clear();
+            return;
+        }
     }
     if within(regions.page) && state.page == Page::Console {
         return console::focus(state);
@@ -48,5 +66,31 @@ pub(super) fn update(state: &mut State, mouse: Mouse, effects: &mut Vec<Effect>)
         }
     } else if within(regions.header) {
         super::open_doctor(state, effects);
+    }
+}
+
+/// The pointer moved with the button down: what lies between is selected.
+fn drag(state: &mut State, at: Position, effects: &mut Vec<Effect>) {
+    let Some(from) = state.pressed else { return };
+    let page = state.regions().page;
+    if reading::begin(state, true) {
+        let row = i32::from(at.y) - i32::from(page.y);
+        let column =
+            at.x.saturating_sub(page.x)
+                .min(page.width.saturating_sub(1));
+        let to = (row, column);
+        reading::step(state, Step::Drag { from, to }, effects);
+    }
+}
+
+/// The button went up: what was selected with it is copied.
+fn release(state: &mut State, effects: &mut Vec<Effect>) {
+    state.pressed = None;
+    if state
+        .reading
+        .as_ref()
+        .is_some_and(|reading| reading.reader.is_dragged())
+    {
+        effects.push(Effect::Copy);
     }
 }

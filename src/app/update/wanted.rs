@@ -5,6 +5,7 @@ use crate::app::effect::{
     CountTarget, Effect, OpenSession, SampleTarget, SessionKind, SessionTarget,
 };
 use crate::app::metrics::Metrics;
+use crate::app::reading::Reading;
 use crate::app::state::{Console, Focus, Link, Page, State};
 use crate::vm::Phase;
 
@@ -20,6 +21,19 @@ pub(super) fn reconcile(state: &mut State, effects: &mut Vec<Effect>) {
 
 fn wanted_session(state: &State) -> Option<SessionTarget> {
     let row = state.selected_row()?;
+    // What is being read stays, whatever becomes of the VM.
+    if let (
+        Some(Reading {
+            page: Page::Console,
+            ..
+        }),
+        Some(target),
+    ) = (&state.reading, &state.console.target)
+        && target.name == row.vm.name
+        && state.page == Page::Console
+    {
+        return Some(target.clone());
+    }
     let is_live = row.vm.phase.is_live();
     let shim = row.vm.state.shim;
     let boot = row.vm.state.boot.as_ref().map_or(0, |boot| boot.id);

@@ -1,17 +1,18 @@
 //! The kernel's command line under Firecracker.
 
 use crate::backends::Launch;
-use crate::backends::boot_args::for_the_guest;
+use crate::backends::boot_args::{for_the_guest, talkative};
 use crate::network::Tap;
 use crate::vm::Arch;
 
-/// The kernel's command line for `launch`: the spec's own words if it has any, to the letter.
+/// The kernel's command line for `launch`: the spec's own words if it has any, to the letter
+/// unless the kernel is to be talkative.
 ///
 /// Firecracker appends `pci=off` and, in older versions, where its devices are.
 pub(super) fn boot_args(launch: &Launch) -> String {
     let spec = &launch.spec;
     if let Some(args) = &spec.boot_args {
-        return args.clone();
+        return talkative(launch, args.clone());
     }
     // An 8250 on both architectures. Without a word of it Firecracker gives the guest none.
     let mut args = vec!["console=ttyS0".to_owned()];
@@ -32,5 +33,5 @@ pub(super) fn boot_args(launch: &Launch) -> String {
         launch,
         launch.tap.as_ref().map(Tap::agent_args),
     ));
-    args.join(" ")
+    talkative(launch, args.join(" "))
 }

@@ -1,7 +1,7 @@
 //! The kernel's command line.
 
 use crate::backends::Launch;
-use crate::backends::boot_args::for_the_guest;
+use crate::backends::boot_args::{for_the_guest, talkative};
 use crate::vm::{Arch, NetworkMode};
 
 /// The addresses of QEMU's user-mode network (QEMU manual, "Using the user mode network stack").
@@ -21,11 +21,12 @@ const USER_NETWORK: &str = "smolvm.ip=10.0.2.15/24 smolvm.gw=10.0.2.2 smolvm.dns
 const EMULATED: &[&str] = &["cryptomgr.notests", "noreplace-smp"];
 const EMULATED_ONE_CPU: &str = "nolapic_timer";
 
-/// The kernel's command line for `launch`: the spec's own words if it has any, to the letter.
+/// The kernel's command line for `launch`: the spec's own words if it has any, to the letter
+/// unless the kernel is to be talkative.
 pub fn boot_args(launch: &Launch) -> String {
     let spec = &launch.spec;
     if let Some(args) = &spec.boot_args {
-        return args.clone();
+        return talkative(launch, args.clone());
     }
     let mut args = vec![
         format!("console={}", spec.arch.serial_tty()),
@@ -47,7 +48,7 @@ pub fn boot_args(launch: &Launch) -> String {
         None => (spec.network != NetworkMode::None).then(|| USER_NETWORK.to_owned()),
     };
     args.extend(for_the_guest(launch, network));
-    args.join(" ")
+    talkative(launch, args.join(" "))
 }
 
 #[cfg(test)]
@@ -101,5 +102,18 @@ mod tests {
         let mut launch = sample::launch(Path::new("/d"));
         launch.spec.boot_args = Some("console=ttyS0  quiet,x ".to_owned());
         assert_eq!(boot_args(&launch), "console=ttyS0  quiet,x ");
+    }
+    #[test]
+    fn a_talkative_kernel_is_not_hushed_and_speaks_before_its_console_is_there() {
+        let mut launch = sample::launch(Path::new("/d"));
+        launch.talkative = true;
+        let ours = boot_args(&launch);
+        assert!(
+            ours.ends_with(" ignore_loglevel earlyprintk=ttyS0"),
+            "{ours}"
+        );
+        launch.spec.boot_args = Some("quiet console=ttyS0 loglevel=3 init=/x".to_owned());
+        let theirs = "console=ttyS0 init=/x ignore_loglevel earlyprintk=ttyS0";
+        assert_eq!(boot_args(&launch), theirs);
     }
 }

@@ -145,6 +145,7 @@ impl<H: Host> Owner<H> {
             initrd: spec.initrd.clone(),
             rootfs: spec.rootfs.clone(),
             has_agent: has_agent(&self.state),
+            talkative: false,
             tap: None,
             paths: self.subject.paths.clone(),
             run_dir: self.subject.run_dir.clone(),

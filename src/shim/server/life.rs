@@ -132,11 +132,13 @@ impl<H: Host> Owner<H> {
     /// Everything is decided: the VMM is launched.
     fn launch(&mut self, prepared: Prepared, work: Work<MachineOf<H>>) {
         let Prepared {
-            launch,
+            mut launch,
             accel_reason,
             accel_doubted,
             network,
         } = prepared;
+        // A restart is an ordinary one again.
+        launch.talkative = std::mem::take(&mut self.talkative);
         let spec = &self.subject.spec;
         let prompt = prompt(launch.has_agent, launch.rootfs.is_some());
         let pattern = spec.ready_pattern.as_deref().or(prompt);

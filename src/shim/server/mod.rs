@@ -50,7 +50,7 @@ struct Order {
     name: VmName,
 }
 
-/// The hidden subcommand `__shim --data-dir DIR --task start|adopt NAME`, told the arguments after
+/// The hidden subcommand `__shim --data-dir DIR --task start|start-talkative|adopt NAME`, told the arguments after
 /// `__shim`: never returns before the VM has ended and that is written down.
 ///
 /// On standard output it says `ready`, or a failure as JSON, in one line. Call it before any thread
@@ -100,7 +100,7 @@ fn parse(arguments: &[OsString]) -> Result<Order, Failure> {
     }
     Ok(Order {
         data_dir: data_dir.ok_or_else(|| wrong("--data-dir is missing"))?,
-        task: task.ok_or_else(|| wrong("--task start|adopt is missing"))?,
+        task: task.ok_or_else(|| wrong("--task start|start-talkative|adopt is missing"))?,
         name: name.ok_or_else(|| wrong("the name is missing"))?,
     })
 }
@@ -139,7 +139,8 @@ async fn serve<H: Host>(host: Rc<H>, order: &Order, listens: impl FnOnce()) -> R
     state.phase = vm.phase;
     let mut owner = Owner::new(host, subject, lock, state, console);
     match order.task {
-        Task::Start => {
+        Task::Start | Task::StartTalkative => {
+            owner.talkative = order.task == Task::StartTalkative;
             // Two that start one VM at once: the second finds it done.
             if vm.phase.admit(Operation::Start)? == Admission::Done {
                 return Err(Failure::new(
@@ -153,10 +154,10 @@ async fn serve<H: Host>(host: Rc<H>, order: &Order, listens: impl FnOnce()) -> R
     owner.state.shim = ProcessId::current();
     owner.state.host_boot = process::host_boot_id();
     let listener = listen(&owner.subject.run_dir)?;
-    if order.task == Task::Start {
-        owner.begin_boot(Operation::Start, Vec::new());
-    } else {
+    if order.task == Task::Adopt {
         owner.save();
+    } else {
+        owner.begin_boot(Operation::Start, Vec::new());
     }
     listens();
     owner.run(listener).await;

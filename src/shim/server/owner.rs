@@ -128,6 +128,8 @@ pub(super) struct Owner<H: Host> {
     pub(super) ending: Ending,
     /// Why the start came to nothing.
     pub(super) failure: Option<Failure>,
+    /// Whether the kernel is to tell all that it can when it boots next.
+    pub(super) talkative: bool,
     /// Once it has ended, start it again.
     pub(super) again: bool,
     /// It has ended, and that is written.
@@ -175,6 +177,7 @@ impl<H: Host> Owner<H> {
             boot,
             ending: Ending::default(),
             failure: None,
+            talkative: false,
             again: false,
             over: false,
             buffer: vec![0; BUFFER],

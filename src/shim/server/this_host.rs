@@ -105,6 +105,7 @@ fn prepared(
             initrd: files.initrd,
             rootfs: files.rootfs,
             has_agent: files.has_agent,
+            talkative: false,
             tap: None,
             paths: subject.paths.clone(),
             run_dir: subject.run_dir.clone(),

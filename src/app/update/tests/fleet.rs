@@ -24,6 +24,18 @@ fn the_start_stop_key_means_what_the_phase_admits() {
 }
 
 #[test]
+fn a_dead_vm_is_started_with_a_talkative_kernel_and_a_live_one_is_not() {
+    let mut state = fleet(SIZE);
+    assert!(press(&mut state, "S").is_empty());
+    assert_eq!(told(&state), "`web` is running already");
+    select(&mut state, "db");
+    let effects = press(&mut state, "S");
+    assert!(matches!(&effects[..], [Effect::StartTalkative(vm)] if *vm == name("db")));
+    // Until it runs nothing else is begun.
+    assert_eq!(operations(&press(&mut state, "s")), []);
+}
+
+#[test]
 fn a_busy_vm_refuses_all_but_a_kill() {
     let mut state = fleet(SIZE);
     press(&mut state, "s");

@@ -10,6 +10,7 @@ mod doctor;
 mod figures;
 mod fleet;
 mod panels;
+mod reading;
 
 pub(super) const SIZE: (u16, u16) = (120, 40);
 

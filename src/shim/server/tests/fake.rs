@@ -272,6 +272,7 @@ impl Host for FakeHost {
                 initrd: None,
                 rootfs: None,
                 has_agent: true,
+                talkative: false,
                 tap: None,
                 paths: subject.paths.clone(),
                 run_dir: subject.run_dir.clone(),

@@ -1,0 +1,181 @@
+//! The end of a VM's serial log, as harmless lines; perhaps only those that match a pattern.
+
+use std::collections::VecDeque;
+use std::ops::Range;
+
+use crate::console::reader::{Pattern, Text};
+
+/// How many lines are kept.
+const KEPT: usize = 10_000;
+
+/// What came to a log.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LogPart {
+    /// Whether it is the first one, so that what was known is to be forgotten.
+    pub is_first: bool,
+    /// Lines that ended.
+    pub lines: Vec<String>,
+    /// The line that did not end yet.
+    pub open: String,
+}
+
+/// The lines, oldest first. A line keeps its number as long as it is kept.
+#[derive(Clone, Debug, Default)]
+pub struct Log {
+    first: i64,
+    lines: VecDeque<String>,
+    open: String,
+    filter: Option<Pattern>,
+    /// The numbers of the lines that pass the filter, and how many of those are no longer kept.
+    passing: VecDeque<i64>,
+    passed: i64,
+}
+
+impl Log {
+    /// Forgets all lines.
+    pub fn clear(&mut self) {
+        *self = Self {
+            filter: self.filter.take(),
+            ..Self::default()
+        };
+    }
+
+    /// Takes in what came; returns by how many rows it grew.
+    pub fn extend(&mut self, part: LogPart) -> usize {
+        if part.is_first {
+            self.clear();
+        }
+        let before = self.rows().end;
+        for line in part.lines {
+            if self.lines.len() == KEPT {
+                self.lines.pop_front();
+                self.first += 1;
+                if self.passing.front().is_some_and(|row| *row < self.first) {
+                    self.passing.pop_front();
+                    self.passed += 1;
+                }
+            }
+            let number = self.first + length(&self.lines);
+            if self.passes(&line) {
+                self.passing.push_back(number);
+            }
+            self.lines.push_back(line);
+        }
+        self.open = part.open;
+        usize::try_from(self.rows().end - before).unwrap_or(0)
+    }
+
+    /// The pattern that lines must match to be shown.
+    pub fn filter(&self) -> Option<&Pattern> {
+        self.filter.as_ref()
+    }
+
+    /// Shows only lines that match, or all.
+    pub fn set_filter(&mut self, filter: Option<Pattern>) {
+        self.filter = filter;
+        self.passed = 0;
+        let numbered = (self.first..).zip(&self.lines);
+        let passing = numbered.filter(|(_, line)| self.passes(line));
+        self.passing = passing.map(|(number, _)| number).collect();
+    }
+
+    fn passes(&self, line: &str) -> bool {
+        self.filter
+            .as_ref()
+            .is_some_and(|pattern| pattern.is_match(line))
+    }
+
+    /// Whether there is any line, shown or not.
+    pub fn is_empty(&self) -> bool {
+        self.lines.is_empty() && self.open.is_empty()
+    }
+
+    /// How many rows are shown.
+    pub fn shown(&self) -> usize {
+        let rows = self.rows();
+        usize::try_from(rows.end - rows.start).unwrap_or(0)
+    }
+
+    /// The text of a row.
+    pub fn line(&self, row: i64) -> Option<&str> {
+        let rows = self.rows();
+        if !rows.contains(&row) {
+            return None;
+        }
+        let number = if self.filter.is_some() {
+            let index = usize::try_from(row - self.passed).ok()?;
+            self.passing.get(index).copied()
+        } else {
+            Some(row)
+        };
+        let kept = number.and_then(|number| {
+            let index = usize::try_from(number - self.first).ok()?;
+            self.lines.get(index)
+        });
+        Some(kept.unwrap_or(&self.open))
+    }
+}
+
+impl Text for Log {
+    fn rows(&self) -> Range<i64> {
+        let (start, count, open) = if self.filter.is_some() {
+            let open = !self.open.is_empty() && self.passes(&self.open);
+            (self.passed, length(&self.passing), open)
+        } else {
+            (self.first, length(&self.lines), !self.open.is_empty())
+        };
+        start..start + count + i64::from(open)
+    }
+
+    fn row(&self, number: i64, into: &mut String) -> bool {
+        into.push_str(self.line(number).unwrap_or("").trim_end_matches(' '));
+        false
+    }
+}
+
+fn length<T>(rows: &VecDeque<T>) -> i64 {
+    i64::try_from(rows.len()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn part(lines: impl Iterator<Item = usize>, open: &str) -> LogPart {
+        LogPart {
+            lines: lines.map(|n| format!("line {n}")).collect(),
+            open: open.to_owned(),
+            is_first: false,
+        }
+    }
+
+    #[test]
+    fn lines_keep_their_numbers_when_the_oldest_go() {
+        let mut log = Log::default();
+        assert_eq!(log.extend(part(0..3, "lo")), 4);
+        assert_eq!((log.line(3), log.line(4)), (Some("lo"), None));
+        assert_eq!(log.extend(part(3..KEPT + 5, "")), KEPT + 1);
+        assert_eq!(log.rows(), 5..10_005);
+        assert_eq!((log.line(5), log.line(4)), (Some("line 5"), None));
+        log.extend(LogPart {
+            is_first: true,
+            ..part(0..1, "")
+        });
+        assert_eq!(log.rows(), 0..1);
+    }
+
+    #[test]
+    fn a_filter_shows_only_what_matches_and_goes_on_with_what_comes() {
+        let mut log = Log::default();
+        log.extend(part(0..100, "line 7"));
+        log.set_filter(Some(Pattern::new("7$").unwrap()));
+        assert_eq!((log.shown(), log.line(1)), (11, Some("line 17")));
+        assert_eq!(log.line(10), Some("line 7"));
+        assert_eq!(log.extend(part(100..110, "")), 0);
+        assert_eq!(log.line(10), Some("line 107"));
+        log.extend(part(110..KEPT + 20, ""));
+        assert_eq!((log.rows().start, log.line(2)), (2, Some("line 27")));
+        log.set_filter(None);
+        assert_eq!(log.shown(), KEPT);
+    }
+}
