@@ -21,6 +21,7 @@ pub enum Action {
     ScrollUp,
     ScrollDown,
     FocusConsole,
+    Fit,
     Zoom,
     StartStop,
     Restart,
@@ -82,7 +83,7 @@ const fn anywhere(keys: &'static str) -> [(Context, &'static str); 6] {
 
 impl Action {
     /// All actions, in the order of the help.
-    pub const ALL: [Self; 47] = [
+    pub const ALL: [Self; 48] = [
         Self::SelectNext,
         Self::SelectPrevious,
         Self::SelectFirst,
@@ -97,6 +98,7 @@ impl Action {
         Self::ScrollUp,
         Self::ScrollDown,
         Self::FocusConsole,
+        Self::Fit,
         Self::Zoom,
         Self::StartStop,
         Self::Restart,
@@ -204,6 +206,11 @@ impl Action {
                 "focus-console",
                 "Type on the VM's console; the leave key leaves it",
                 &[(C::Dashboard, "enter a")],
+            ),
+            Self::Fit => (
+                "fit",
+                "Give the guest's terminal the size of the console's page",
+                &[(C::Dashboard, "f")],
             ),
             Self::Zoom => (
                 "zoom",

@@ -3,6 +3,7 @@
 use crate::console::Size;
 use crate::console::keys::Key;
 use crate::fleet::Draft;
+use crate::shim::protocol::Push;
 use crate::vm::{Operation, ProcessId, Vm, VmName};
 
 /// Something to be done outside the logic.
@@ -40,8 +41,8 @@ pub enum Effect {
     NoteFirstStart,
     /// From now on, this connection and no other; `None`: no connection.
     Session(Option<OpenSession>),
-    /// Give the console's terminal another size.
-    ResizeConsole(Size),
+    /// Ask that the guest's terminal be given this size.
+    Fit(Size, Push),
     /// Type on the console.
     Type(Typed),
     /// Read the end of this VM's log, and again as it grows; `None`: no longer.
@@ -85,7 +86,7 @@ pub struct OpenSession {
     pub id: u64,
     /// To what.
     pub target: SessionTarget,
-    /// The size of the console's pane.
+    /// The size of the guest's terminal, as far as it is known before its shim tells.
     pub size: Size,
 }
 

@@ -84,6 +84,8 @@ pub enum SessionEvent {
     Phase,
     /// What was typed was not taken: the guest's line is full.
     NotTaken,
+    /// Something that was asked of the shim was refused.
+    Refused(Failure),
     /// The connection ended.
     Ended(Option<Failure>),
 }

@@ -187,12 +187,22 @@ pub struct Console {
     pub offset: usize,
     /// How many lines came since it was scrolled back.
     pub new_lines: usize,
-    /// The size of its pane, and so of its terminal.
+    /// The size of its pane.
     pub size: Option<Size>,
+    /// The size of the guest's terminal, once it is known; copied with the cells.
+    pub guest: Option<Size>,
     /// Bytes left out because we were too slow.
     pub missing: u64,
     /// Which key left the console, and when: the same again soon is sent to the guest.
     pub left: Option<(Key, Duration)>,
+}
+
+impl Console {
+    /// The sizes of the guest's terminal and of its pane, when they differ.
+    pub fn misfit(&self) -> Option<(Size, Size)> {
+        let both = self.guest.zip(self.size);
+        both.filter(|(guest, pane)| guest != pane)
+    }
 }
 
 /// How far the pages are scrolled, in lines: from the top, the log from its end.
@@ -262,7 +272,7 @@ pub(super) struct Held {
     pub(super) samples: Vec<SampleTarget>,
     pub(super) log: Option<VmName>,
     pub(super) boots: Option<(VmName, u64)>,
-    pub(super) console_size: Option<Size>,
+    pub(super) fit: Option<(u64, Size)>,
 }
 
 impl State {

@@ -33,6 +33,7 @@ mod logs;
 mod ls;
 mod man;
 mod output;
+mod pty;
 mod runtime;
 mod screen;
 mod send;
@@ -85,6 +86,7 @@ fn run(cli: Cli) -> Outcome {
         Command::Send(args) => send::run(&context, &args),
         Command::Expect(args) => expect::run(&context, &args),
         Command::Screen(args) => screen::run(&context, &args),
+        Command::Pty(args) => pty::run(&context, &args),
         Command::Logs(args) => logs::run(&context, &args),
         Command::Boots(args) => boots::run(&context, &args),
         Command::Image(command) => image::run(&context, command),

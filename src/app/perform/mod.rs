@@ -113,7 +113,7 @@ impl World {
             }
             Effect::NoteFirstStart => doctor::note_first_start(&fleet),
             Effect::Session(open) => self.console.open(fleet, outbox, open),
-            Effect::ResizeConsole(size) => self.console.resize(size),
+            Effect::Fit(size, push) => self.console.fit(size, push),
             Effect::Type(typed) => self.console.type_in(typed, &outbox),
             Effect::Follow(name) => {
                 self.follower = name.map(|name| Held::spawn(log::follow(fleet, outbox, name)));

@@ -19,12 +19,15 @@ use crate::console::{Size, Terminal, keys};
 use crate::fault::Failure;
 use crate::fleet::Fleet;
 use crate::shim::client::{Listener, Talker};
-use crate::shim::protocol::{ClientFrame, Event, ReplayFrom, Request, ServerFrame};
+use crate::shim::protocol::{Answer, ClientFrame, Event, Push, ReplayFrom, Request, ServerFrame};
 
 /// Bytes that are parsed before others get their turn.
 const SLICE: usize = 64 << 10;
 /// Frames to the shim that may wait: a guest that does not read fills them, and typing is refused.
 const WAITING: usize = 64;
+/// The ids of our requests.
+const ATTACH: u64 = 1;
+const FIT: u64 = 3;
 /// A longer last screen is no screen.
 const LONGEST_SCREEN: u64 = 4 << 20;
 
@@ -90,14 +93,18 @@ impl Console {
         }));
     }
 
-    /// Gives terminal and guest another size.
-    pub(super) fn resize(&mut self, size: Size) {
-        if let Some(terminal) = &self.terminal {
-            terminal.borrow_mut().resize(size);
-        }
+    /// Asks that the guest's terminal be given another size.
+    pub(super) fn fit(&mut self, size: Size, push: Push) {
         if let Some(talk) = &self.talk {
-            // When the queue is full the guest does not read; a later size will reach it.
-            let _ = talk.try_send(resize_frame(size));
+            // When the queue is full the guest does not read; it can be asked for again.
+            let _ = talk.try_send(ClientFrame::Request {
+                id: FIT,
+                request: Request::Resize {
+                    rows: size.rows(),
+                    columns: size.columns(),
+                    push: Some(push),
+                },
+            });
         }
     }
 
@@ -136,17 +143,8 @@ impl Console {
         view.offset = terminal.offset();
         self.offset = view.offset;
         terminal.view(view.offset, &mut view.screen);
+        view.guest = Some(terminal.size());
         view.title = terminal.title().map(str::to_owned);
-    }
-}
-
-fn resize_frame(size: Size) -> ClientFrame {
-    ClientFrame::Request {
-        id: 2,
-        request: Request::Resize {
-            rows: size.rows(),
-            columns: size.columns(),
-        },
     }
 }
 
@@ -174,11 +172,11 @@ async fn attach(
     let client = fleet.connect(open.target.name.as_str()).await?;
     let (listener, mut talker) = client.split();
     if let SessionKind::Console(_) = open.target.kind {
-        talker.say(resize_frame(open.size)).await?;
         let request = Request::Attach {
             from: ReplayFrom::Recent,
         };
-        talker.say(ClientFrame::Request { id: 1, request }).await?;
+        let id = ATTACH;
+        talker.say(ClientFrame::Request { id, request }).await?;
     }
     // Apart from listening: a shim that is slow to take must not keep us from reading.
     let _talking = Held::spawn(talk(talker, to_say));
@@ -221,10 +219,25 @@ async fn listen(
             ServerFrame::Event(Event::Boot {
                 phase, offset_us, ..
             }) => tell(outbox, session(SessionEvent::Boot(phase, offset_us))).await,
+            ServerFrame::Event(Event::Size { rows, columns })
+            | ServerFrame::Answer {
+                result: Ok(Answer::Attached { rows, columns, .. }),
+                ..
+            } => {
+                terminal.borrow_mut().resize(Size::new(rows, columns));
+                changed.notify_one();
+            }
             ServerFrame::Answer {
                 result: Err(failure),
-                id: 1,
+                id: ATTACH,
             } => return Err(failure),
+            ServerFrame::Answer {
+                result: Err(failure),
+                ..
+            } => {
+                let refused = SessionEvent::Refused(operations::harmless(failure));
+                tell(outbox, session(refused)).await;
+            }
             ServerFrame::Answer { .. } | ServerFrame::Hello { .. } => {}
         }
     }

@@ -29,6 +29,7 @@ pub(super) fn perform(state: &mut State, action: Action, key: Key, effects: &mut
         Action::ScrollUp => scroll_page(state, -page_height),
         Action::ScrollDown => scroll_page(state, page_height),
         Action::FocusConsole => console::focus(state),
+        Action::Fit => console::fit(state, effects),
         Action::Zoom => state.zoomed = !state.zoomed,
         Action::StartStop => start_stop(state, effects),
         Action::Restart => on_selected(state, Operation::Restart, effects),

@@ -38,6 +38,7 @@ impl<H: Host> Owner<H> {
         self.state.ready = false;
         self.state.heard = false;
         self.state.last_send = None;
+        self.forget_size();
         self.state.vmm = None;
         self.state.vcpu_threads.clear();
         self.state.api_calls.clear();

@@ -83,16 +83,13 @@ impl<H: Host> Owner<H> {
                 });
                 self.clients.answer(client, id, result);
             }
-            Request::Resize { rows, columns } => {
-                let size = Size::new(rows, columns);
-                self.console.borrow_mut().resize(size);
-                if let Some(agent) = self.live.as_mut().and_then(|live| live.agent.as_mut()) {
-                    agent.say(&ToAgent::Resize {
-                        rows: size.rows(),
-                        columns: size.columns(),
-                    });
-                }
-                self.clients.answer(client, id, Ok(Answer::Done));
+            Request::Resize {
+                rows,
+                columns,
+                push,
+            } => {
+                let result = self.resize(Size::new(rows, columns), push);
+                self.clients.answer(client, id, result);
             }
             Request::Screen => {
                 let answer = {

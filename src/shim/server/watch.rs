@@ -102,6 +102,7 @@ impl<H: Host> Owner<H> {
                 }
                 let end = self.console.borrow().end();
                 self.stamp(BootPhase::Ready, at, end);
+                self.fit_first();
             }
         }
     }

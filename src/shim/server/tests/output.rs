@@ -123,7 +123,11 @@ async fn a_client_that_asks_and_never_reads_is_cut_off_before_its_answers_fill_t
         let bench = Bench::new();
         let (mut client, _shim) = bench.running().await;
         let (rows, columns) = (100, 200);
-        let size = Request::Resize { rows, columns };
+        let size = Request::Resize {
+            rows,
+            columns,
+            push: None,
+        };
         client.call(size).await.unwrap();
         let page = vec![b'x'; 20_000];
         bench.world.prints(&page).await;
@@ -211,6 +215,7 @@ async fn a_guests_query_is_answered_though_nobody_is_attached_and_the_screen_is_
             .call(Request::Resize {
                 rows: 10,
                 columns: 40,
+                push: None,
             })
             .await
             .unwrap();
