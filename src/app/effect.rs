@@ -45,6 +45,8 @@ pub enum Effect {
     Fit(Size, Push),
     /// Type on the console.
     Type(Typed),
+    /// Give up the paste that is under way.
+    CancelPaste,
     /// Read the end of this VM's log, and again as it grows; `None`: no longer.
     Follow(Option<VmName>),
     /// Sample these VMs once a second; none: no longer.

@@ -37,6 +37,12 @@ pub fn hints(state: &State) -> Vec<Hint> {
             (Action::NextChoice, "next value"),
             (Action::Close, "cancel"),
         ],
+        Context::Confirm if matches!(state.modals.last(), Some(Modal::Paste(_))) => {
+            match state.modals.last() {
+                Some(Modal::Paste(paste)) if paste.taken.is_some() => vec![(Action::No, "end it")],
+                _ => vec![(Action::Yes, "paste it"), (Action::No, "leave it")],
+            }
+        }
         Context::Confirm => {
             let label = match state.modals.last() {
                 Some(Modal::Confirm(question)) if question.operation == Operation::Kill => {

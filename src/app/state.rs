@@ -91,11 +91,24 @@ pub enum Modal {
     Form(Box<Form>),
     /// Shall it be done?
     Confirm(Question),
+    /// A paste on the console that asks first, or is under way.
+    Paste(Paste),
     /// The filter is being typed; holds what it was before.
     Filter {
         /// What it was before.
         before: String,
     },
+}
+
+/// A paste on the console.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Paste {
+    /// Into which VM.
+    pub name: VmName,
+    /// What.
+    pub text: String,
+    /// How many bytes of how many the guest has taken; `None` while it is a question.
+    pub taken: Option<(usize, usize)>,
 }
 
 /// A question about something that destroys.
@@ -311,7 +324,7 @@ impl State {
             (Some(Modal::Help { .. } | Modal::Messages { .. }), _) => Context::Panel,
             (Some(Modal::Doctor { .. }), _) => Context::Doctor,
             (Some(Modal::Form(_)), _) => Context::Form,
-            (Some(Modal::Confirm(_)), _) => Context::Confirm,
+            (Some(Modal::Confirm(_) | Modal::Paste(_)), _) => Context::Confirm,
             (Some(Modal::Filter { .. }), _) => Context::Filter,
             (None, Focus::Dashboard) => Context::Dashboard,
             (None, Focus::Console) => Context::Console,

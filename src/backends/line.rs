@@ -5,6 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use nix::sys::socket::{setsockopt, sockopt};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::UnixStream;
 use tokio::net::unix::pipe;
@@ -15,6 +16,10 @@ use tokio::net::unix::pipe;
 /// QEMU guest in its UART, and costs a Firecracker guest what it prints.
 #[derive(Debug)]
 pub struct Line(Ends);
+
+/// How far typing may go ahead of a guest that does not read, in bytes: what was written to the line
+/// cannot be called back, so a paste that is given up ends here.
+const AHEAD: usize = 4096;
 
 #[derive(Debug)]
 enum Ends {
@@ -27,6 +32,8 @@ enum Ends {
 
 impl From<UnixStream> for Line {
     fn from(stream: UnixStream) -> Self {
+        // What cannot be set stays as large as it was: typing then goes ahead of the guest.
+        let _ = setsockopt(&stream, sockopt::SndBuf, &AHEAD);
         Self(Ends::Stream(stream))
     }
 }
@@ -34,6 +41,12 @@ impl From<UnixStream> for Line {
 impl Line {
     /// A line out of two pipes, one for each direction.
     pub fn pipes(from_guest: pipe::Receiver, to_guest: pipe::Sender) -> Self {
+        #[cfg(target_os = "linux")]
+        {
+            let size = i32::try_from(AHEAD).unwrap_or(i32::MAX);
+            // As above.
+            let _ = nix::fcntl::fcntl(&to_guest, nix::fcntl::FcntlArg::F_SETPIPE_SZ(size));
+        }
         Self(Ends::Pipes {
             from_guest,
             to_guest,

@@ -67,7 +67,7 @@ async fn bridge(context: &Context, args: &PtyArgs) -> Result<String, Failure> {
                 Piece::Gap(missing) => {
                     output::note(&format!("{missing} bytes were left out: nothing read the PTY"));
                 }
-                Piece::Live | Piece::Size(_) | Piece::Refused(_) => {}
+                Piece::Live | Piece::Size(_) | Piece::Taken | Piece::Refused(_) => {}
             },
             written = device.write(&waiting), if !waiting.is_empty() => {
                 waiting.drain(..written.map_err(failed)?);

@@ -19,6 +19,8 @@ pub(super) enum Piece {
     Gap(u64),
     /// The guest's terminal has this size from here on.
     Size(Size),
+    /// The guest took a piece of a paste.
+    Taken,
     /// What was asked for was refused.
     Refused(Failure),
     /// The VM ended; how, when its shim told.
@@ -47,6 +49,7 @@ const PATIENCE: u8 = 3;
 /// The id of the one request that waits for an answer; others are not waited for.
 const ATTACH: u64 = 1;
 const OTHER: u64 = 2;
+const PIECE: u64 = 3;
 
 /// The log is read in pieces of at most this many bytes.
 const CHUNK: usize = 64 * 1024;
@@ -90,6 +93,10 @@ impl<'a> Serial<'a> {
                 Ok(Some(ServerFrame::Event(Event::Size { rows, columns }))) => {
                     return Ok(Piece::Size(Size::new(rows, columns)));
                 }
+                Ok(Some(ServerFrame::Answer {
+                    result: Ok(_),
+                    id: PIECE,
+                })) => return Ok(Piece::Taken),
                 Ok(Some(ServerFrame::Answer {
                     result: Err(failure),
                     ..
@@ -138,6 +145,12 @@ impl<'a> Serial<'a> {
     /// Types bytes.
     pub(super) async fn type_bytes(&mut self, bytes: Vec<u8>) -> Result<(), Failure> {
         self.say(ClientFrame::Input(bytes)).await
+    }
+
+    /// Types a piece of a paste; [`Piece::Taken`] comes when the guest took it.
+    pub(super) async fn type_piece(&mut self, bytes: Vec<u8>) -> Result<(), Failure> {
+        let request = Request::Type { bytes };
+        self.say(ClientFrame::Request { id: PIECE, request }).await
     }
 
     /// Asks that the guest's terminal be given this size.

@@ -82,6 +82,12 @@ pub enum Request {
         /// The bytes.
         bytes: Vec<u8>,
     },
+    /// Type bytes as one piece, answered when the guest's line has taken them: a long paste goes so,
+    /// piece by piece, and can be told of and given up.
+    Type {
+        /// The bytes.
+        bytes: Vec<u8>,
+    },
     /// Give the guest's terminal this size, and with it the shim's own, for its replies and `screen`.
     /// Everybody hears of it by [`Event::Size`].
     Resize {

@@ -276,3 +276,35 @@ fn a_pty_passes_bytes_both_ways_survives_the_shim_and_ends_with_the_vm() {
     assert!(bridge.wait().unwrap().success());
     assert!(!link.is_symlink());
 }
+
+#[test]
+fn a_long_paste_asks_first_and_comes_whole() {
+    let bed = Bed::with_web();
+    let mut session = attached(&bed);
+    session.send("stty -echo; cat >/tmp/x; stty echo; sha256sum /tmp/x\r");
+    session.wait_for("cat >/tmp/x");
+    let mut text = String::new();
+    let mut random = fastrand::Rng::with_seed(7);
+    while text.len() < 256 << 10 {
+        text.extend(std::iter::repeat_with(|| random.alphanumeric()).take(70));
+        text.push('\n');
+    }
+    session.send("\x1b[200~");
+    session.send(&text);
+    session.send("\x1b[201~");
+    session.wait_for("y pastes");
+    session.send("y");
+    session.wait_for("esc ends it");
+    session.wait_without("esc ends it");
+    session.send([0x04]);
+    let sum = sha256(text.as_bytes());
+    session.wait_for(&sum);
+    session.send([0x1d]);
+    assert_eq!(session.exit_code(), 0);
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    use sha2::{Digest, Sha256};
+    let digest = Sha256::digest(bytes);
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -4,6 +4,7 @@ mod doctor;
 mod host;
 mod log;
 mod operations;
+mod paste;
 mod sample;
 mod session;
 mod watch;
@@ -115,6 +116,7 @@ impl World {
             Effect::Session(open) => self.console.open(fleet, outbox, open),
             Effect::Fit(size, push) => self.console.fit(size, push),
             Effect::Type(typed) => self.console.type_in(typed, &outbox),
+            Effect::CancelPaste => self.console.cancel_paste(),
             Effect::Follow(name) => {
                 self.follower = name.map(|name| Held::spawn(log::follow(fleet, outbox, name)));
             }

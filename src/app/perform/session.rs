@@ -11,10 +11,12 @@ use std::rc::Rc;
 
 use tokio::sync::{Notify, mpsc};
 
+use super::paste::{self, Paste, Progress};
 use super::{Held, Outbox, operations, tell};
 use crate::app::effect::{OpenSession, SessionKind, Typed};
 use crate::app::message::{Message, SessionEvent};
 use crate::app::state;
+use crate::app::update::LONG_PASTE as LONG;
 use crate::console::{Size, Terminal, keys};
 use crate::fault::Failure;
 use crate::fleet::Fleet;
@@ -41,6 +43,8 @@ pub(in crate::app) struct Console {
     talk: Option<mpsc::Sender<ClientFrame>>,
     session: u64,
     task: Option<Held>,
+    paste: Option<Paste>,
+    progress: Rc<Progress>,
     changed: Rc<Notify>,
 }
 
@@ -53,6 +57,8 @@ impl Console {
             talk: None,
             session: 0,
             task: None,
+            paste: None,
+            progress: Rc::default(),
             changed: Rc::new(Notify::new()),
         }
     }
@@ -65,6 +71,7 @@ impl Console {
     /// Replaces the connection.
     pub(super) fn open(&mut self, fleet: Fleet, outbox: Outbox, open: Option<OpenSession>) {
         self.task = None;
+        self.paste = None;
         self.talk = None;
         self.terminal = None;
         self.offset = 0;
@@ -85,9 +92,11 @@ impl Console {
         }
         let (talk, to_say) = mpsc::channel(WAITING);
         self.talk = Some(talk);
+        let progress = Rc::new(Progress::default());
+        self.progress = Rc::clone(&progress);
         self.task = Some(Held::spawn(async move {
             let id = open.id;
-            let ended = attach(fleet, &outbox, open, terminal, &changed, to_say).await;
+            let ended = attach(fleet, &outbox, open, terminal, &changed, &progress, to_say).await;
             let why = ended.err().map(operations::harmless);
             tell(&outbox, Message::Session(id, SessionEvent::Ended(why))).await;
         }));
@@ -116,7 +125,15 @@ impl Console {
         let modes = terminal.borrow().modes();
         let bytes = match typed {
             Typed::Key(key) => keys::encode(key, modes),
-            Typed::Paste(text) => keys::encode_paste(&text, modes),
+            Typed::Paste(text) => {
+                let bytes = keys::encode_paste(&text, modes);
+                if text.len() > LONG {
+                    let bracketed = modes.bracketed_paste;
+                    self.paste = Some(Paste::begin(bytes, bracketed, talk, &self.progress));
+                    return;
+                }
+                bytes
+            }
         };
         for slice in bytes.chunks(SLICE) {
             if talk.try_send(ClientFrame::Input(slice.to_vec())).is_err() {
@@ -125,6 +142,16 @@ impl Console {
                 let _ = outbox.try_send(event);
                 return;
             }
+        }
+    }
+
+    /// Gives up the paste that is under way; a bracket that is open is closed.
+    pub(super) fn cancel_paste(&mut self) {
+        if let (Some(paste), Some(talk)) = (self.paste.take(), &self.talk)
+            && let Some(end) = paste.cancel()
+        {
+            // The queue was the paste's alone; if the guest takes nothing, this no longer matters.
+            let _ = talk.try_send(end);
         }
     }
 
@@ -167,6 +194,7 @@ async fn attach(
     open: OpenSession,
     terminal: Rc<RefCell<Terminal>>,
     changed: &Notify,
+    progress: &Progress,
     to_say: mpsc::Receiver<ClientFrame>,
 ) -> Result<(), Failure> {
     let client = fleet.connect(open.target.name.as_str()).await?;
@@ -180,7 +208,7 @@ async fn attach(
     }
     // Apart from listening: a shim that is slow to take must not keep us from reading.
     let _talking = Held::spawn(talk(talker, to_say));
-    listen(listener, outbox, open.id, &terminal, changed).await
+    listen(listener, outbox, open.id, &terminal, changed, progress).await
 }
 
 async fn talk(mut talker: Talker, mut to_say: mpsc::Receiver<ClientFrame>) {
@@ -198,6 +226,7 @@ async fn listen(
     id: u64,
     terminal: &RefCell<Terminal>,
     changed: &Notify,
+    progress: &Progress,
 ) -> Result<(), Failure> {
     let session = |event| Message::Session(id, event);
     while let Some(frame) = listener.next().await? {
@@ -231,6 +260,13 @@ async fn listen(
                 result: Err(failure),
                 id: ATTACH,
             } => return Err(failure),
+            ServerFrame::Answer {
+                result: Ok(_),
+                id: paste::PIECE_ID,
+            } => {
+                let (taken, all) = progress.took_one();
+                tell(outbox, session(SessionEvent::Pasted(taken, all))).await;
+            }
             ServerFrame::Answer {
                 result: Err(failure),
                 ..

@@ -1,6 +1,6 @@
 //! What each action does.
 
-use super::{console, examine, fleet, form, list, open_doctor};
+use super::{console, examine, fleet, form, list, open_doctor, paste};
 use crate::app::action::{Action, Context};
 use crate::app::effect::Effect;
 use crate::app::journal::Level;
@@ -71,6 +71,8 @@ pub(super) fn perform(state: &mut State, action: Action, key: Key, effects: &mut
         Action::NextChoice => form::change(state, effects, |form| form.choose(true)),
         Action::PreviousChoice => form::change(state, effects, |form| form.choose(false)),
         Action::Submit => form::submit(state, effects),
+        Action::Yes if is_paste(state) => paste::confirmed(state, effects),
+        Action::No if is_paste(state) => paste::refused(state, effects),
         Action::Yes => confirmed(state, effects),
         Action::No | Action::Accept => drop(state.modals.pop()),
         Action::Close => {
@@ -79,6 +81,10 @@ pub(super) fn perform(state: &mut State, action: Action, key: Key, effects: &mut
             }
         }
     }
+}
+
+fn is_paste(state: &State) -> bool {
+    matches!(state.modals.last(), Some(Modal::Paste(_)))
 }
 
 fn turn(state: &mut State, forward: bool) {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::list;
+use super::{list, paste};
 use crate::app::action::{Action, Context};
 use crate::app::effect::{Effect, SessionKind, Typed};
 use crate::app::journal::Level;
@@ -133,8 +133,13 @@ pub(super) fn session(state: &mut State, id: u64, event: SessionEvent, effects: 
             let text = "the guest does not read its serial line: what you typed was not taken";
             state.journal.tell(state.now, Level::Failed, text);
         }
-        SessionEvent::Refused(failure) => state.journal.fail(state.now, &failure),
+        SessionEvent::Pasted(taken, all) => paste::went_on(state, taken, all),
+        SessionEvent::Refused(failure) => {
+            paste::over(state);
+            state.journal.fail(state.now, &failure);
+        }
         SessionEvent::Ended(why) => {
+            paste::over(state);
             state.console.link = Link::Ended(why);
             if let Some(target) = &state.console.target {
                 effects.push(Effect::Reload(target.name.clone()));

@@ -10,9 +10,11 @@ mod fleet;
 mod form;
 mod list;
 mod mouse;
+mod paste;
 mod wanted;
 
 pub use actions::start_or_stop;
+pub(super) use paste::LONG as LONG_PASTE;
 
 use super::action::Context;
 use super::effect::{Effect, Typed};
@@ -111,7 +113,7 @@ fn on_filter_key(state: &mut State, key: Key) {
 
 fn on_paste(state: &mut State, text: &str, effects: &mut Vec<Effect>) {
     match state.context() {
-        Context::Console => console::typed(state, Typed::Paste(text.to_owned()), effects),
+        Context::Console => paste::pasted(state, text, effects),
         Context::Form => form::pasted(state, text, effects),
         Context::Filter => {
             for character in text.chars().filter(|c| !c.is_control()) {

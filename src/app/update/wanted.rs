@@ -1,6 +1,7 @@
 //! What is wanted of the world as long as something is seen: a connection, samples, the log, the
 //! boots. Worked out from the state after each message; the world hears only of changes.
 
+use super::paste;
 use crate::app::effect::{Effect, OpenSession, SampleTarget, SessionKind, SessionTarget};
 use crate::app::state::{Console, Focus, Link, Page, State};
 use crate::console::Size;
@@ -51,6 +52,7 @@ fn session(state: &mut State, effects: &mut Vec<Effect>) {
             .target
             .as_ref()
             .is_some_and(|old| target.as_ref().is_none_or(|new| new.name != old.name));
+        paste::over(state);
         let id = state.console.session + 1;
         state.console = Console {
             session: id,

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::paste::Paste;
 use crate::console::keys::{Key, KeyCode};
 use crate::console::{Size, sanitize_line};
 
@@ -23,6 +24,8 @@ pub(super) struct Bar {
     pub(super) leaving: Option<(Key, Instant)>,
     /// The sizes of the guest's terminal and of this one, when they differ.
     pub(super) misfit: Option<(Size, Size)>,
+    /// The paste that is asked about or under way.
+    pub(super) paste: Option<Paste>,
     /// Something that went wrong.
     pub(super) note: Option<String>,
 }
@@ -47,6 +50,9 @@ impl Bar {
         }
         let keys: Vec<String> = self.leave.iter().map(ToString::to_string).collect();
         let keys = keys.join(" or ");
+        if let Some(paste) = &self.paste {
+            return format!(" {keys} leaves · {}", paste.text());
+        }
         if let Some(note) = &self.note {
             return format!(" {keys} leaves · {}", sanitize_line(note, 200));
         }

@@ -18,15 +18,17 @@ use crate::app::input::{self, Input};
 use crate::app::pacer::FRAME_GAP;
 use crate::app::signals::{Signals, Told};
 use crate::app::terminal as host;
-use crate::console::keys::{encode, encode_paste};
+use crate::console::keys::encode;
 use crate::console::{Screen, Size, Terminal};
 use crate::fault::{Code, Failure};
 use crate::shim::protocol::{Push, ReplayFrom};
 
 mod bar;
 mod draw;
+mod paste;
 
 use bar::{Bar, FIT};
+use paste::Paste;
 
 pub(super) fn run(context: &Context, args: &ConsoleArgs) -> Outcome {
     if context.json {
@@ -109,6 +111,11 @@ impl Attached<'_> {
                     match piece? {
                         Piece::Output(bytes) => self.guest.feed(&bytes),
                         Piece::Size(size) => self.guest.resize(size),
+                        Piece::Taken => {
+                            if let Some(paste) = self.bar.paste.take() {
+                                self.bar.paste = paste.took_one(&mut self.serial).await?;
+                            }
+                        }
                         Piece::Refused(failure) => self.bar.note = Some(failure.message),
                         Piece::Live | Piece::Gap(_) => {}
                         Piece::Ended(exit) => {
@@ -162,31 +169,42 @@ impl Attached<'_> {
 
     /// Takes in what the user did.
     async fn take(&mut self, event: Event) -> Result<Option<Ending>, Failure> {
-        let (bytes, key) = match event {
-            Event::Key(event) => {
-                let Some(key) = input::key(event) else {
-                    return Ok(None);
-                };
-                (encode(key, self.guest.modes()), Some(key))
+        let modes = self.guest.modes();
+        let key = match event {
+            Event::Key(event) => match input::key(event) {
+                Some(key) => key,
+                None => return Ok(None),
+            },
+            Event::Paste(_) if self.bar.leaving.is_some() => return Ok(Some(Ending::Left)),
+            Event::Paste(text) => {
+                if !self.bar.read_only && self.bar.paste.is_none() {
+                    self.bar.paste = Paste::begin(text, &mut self.serial, modes).await?;
+                }
+                return Ok(None);
             }
-            Event::Paste(text) => (encode_paste(&text, self.guest.modes()), None),
             _ => return Ok(None),
         };
         self.bar.note = None;
-        match (self.bar.leaving.take(), key) {
-            (None, Some(key)) if self.bar.leave.contains(&key) => {
+        match self.bar.leaving.take() {
+            None if self.bar.leave.contains(&key) => {
                 self.bar.leaving = Some((key, Instant::now()));
             }
-            (None, _) if self.bar.read_only => {}
-            (None, _) => self.serial.type_bytes(bytes).await?,
-            (Some(_), _) if self.bar.read_only => return Ok(Some(Ending::Left)),
-            (Some((left_by, _)), Some(key)) if key == left_by => {
-                self.serial.type_bytes(bytes).await?;
+            None if self.bar.read_only => {}
+            None => match self.bar.paste.take() {
+                Some(paste) if paste::YES.contains(&key) => {
+                    self.bar.paste = paste.confirm(&mut self.serial, modes).await?;
+                }
+                Some(paste) if paste.ends_by(key) => paste.cancel(&mut self.serial).await?,
+                // What else is typed would fall into the midst of it.
+                Some(paste) => self.bar.paste = Some(paste),
+                None => self.serial.type_bytes(encode(key, modes)).await?,
+            },
+            Some(_) if self.bar.read_only => return Ok(Some(Ending::Left)),
+            Some((left_by, _)) if key == left_by => {
+                self.serial.type_bytes(encode(key, modes)).await?;
             }
-            (Some(_), Some(key)) if key == FIT => {
-                self.serial.resize(self.pane, Push::ByAnyMeans).await?;
-            }
-            (Some(_), _) => return Ok(Some(Ending::Left)),
+            Some(_) if key == FIT => self.serial.resize(self.pane, Push::ByAnyMeans).await?,
+            Some(_) => return Ok(Some(Ending::Left)),
         }
         Ok(None)
     }

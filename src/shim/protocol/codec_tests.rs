@@ -26,6 +26,7 @@ fn requests() -> Vec<Request> {
         Request::Send {
             bytes: vec![0, 255, 10],
         },
+        Request::Type { bytes: vec![0x1b] },
         Request::Resize {
             rows: 2,
             columns: 80,

@@ -41,6 +41,8 @@ pub(super) type ClientId = u64;
 pub(super) struct Typed {
     pub(super) bytes: Vec<u8>,
     pub(super) credit: Option<OwnedSemaphorePermit>,
+    /// Who is to be told when the guest has taken them.
+    pub(super) asker: Option<(ClientId, u64)>,
 }
 
 /// What a client wants.
@@ -353,7 +355,11 @@ async fn hear(
             .min(MOST_TYPED);
         let credit = std::sync::Arc::clone(&credit);
         let credit = credit.acquire_many_owned(wanted).await.ok();
-        Typed { bytes, credit }
+        Typed {
+            bytes,
+            credit,
+            asker: None,
+        }
     };
     while let Some(incoming) = ears.next().await {
         let wish = match incoming {
@@ -364,6 +370,13 @@ async fn hear(
                 id,
                 typed: typed(bytes).await,
             },
+            Incoming::Frame(ClientFrame::Request {
+                id,
+                request: Request::Type { bytes },
+            }) => Wish::Types(Typed {
+                asker: Some((client, id)),
+                ..typed(bytes).await
+            }),
             Incoming::Frame(ClientFrame::Request { id, request }) => Wish::Asks { id, request },
             Incoming::Frame(ClientFrame::Input(bytes)) => Wish::Types(typed(bytes).await),
             Incoming::Unknown { id: Some(id), what } => {

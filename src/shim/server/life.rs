@@ -52,7 +52,7 @@ impl<H: Host> Owner<H> {
         self.ending = Ending::default();
         self.failure = None;
         self.again = false;
-        self.typing.clear();
+        self.drop_typing();
         let (host, subject) = (Rc::clone(&self.host), self.subject.clone());
         self.work = Some(Work {
             operation,
@@ -347,7 +347,7 @@ impl<H: Host> Owner<H> {
 
     /// Nothing more comes of this boot.
     fn end_boot(&mut self, exit: &Exit) {
-        self.typing.clear();
+        self.drop_typing();
         // All of it is in the console log; on a full disk what follows needs its room.
         let _ = std::fs::remove_file(&self.subject.paths.gap_log);
         if let Some(boot) = &mut self.state.boot

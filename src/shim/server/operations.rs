@@ -43,6 +43,9 @@ impl<H: Host> Owner<H> {
                 if self.live.is_some() {
                     self.typing.push(typed);
                     self.type_on();
+                } else if let Some((client, id)) = typed.asker {
+                    let failure = self.not_running("type to");
+                    self.clients.answer(client, id, Err(failure));
                 }
             }
             Wish::Sends { id, typed } => {
@@ -75,11 +78,13 @@ impl<H: Host> Owner<H> {
                 self.clients.detach(client);
                 self.clients.answer(client, id, Ok(Answer::Done));
             }
-            // They come as `Wish::Sends`, with their credit.
+            // They come as wishes of their own, with their credit.
+            Request::Type { .. } => {}
             Request::Send { bytes } => {
                 let result = self.send(Typed {
                     bytes,
                     credit: None,
+                    asker: None,
                 });
                 self.clients.answer(client, id, result);
             }

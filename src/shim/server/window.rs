@@ -88,6 +88,7 @@ impl<H: Host> Owner<H> {
         self.typing.push(Typed {
             bytes: format!(" {command}\r").into_bytes(),
             credit: None,
+            asker: None,
         });
         self.type_on();
         self.settle_size(size);

@@ -5,7 +5,7 @@ use crate::app::effect::{Effect, SessionKind};
 use crate::app::fixture::{console_says, fleet, key, name, press, send, vm};
 use crate::app::hints::hints;
 use crate::app::message::{Message, SessionEvent};
-use crate::app::state::{Focus, Link, Page};
+use crate::app::state::{Focus, Link, Modal, Page, State};
 use crate::console::Size;
 use crate::fault::{Code, Failure};
 use crate::shim::protocol::Push;
@@ -53,11 +53,62 @@ fn a_key_on_the_console_asks_for_no_frame_by_itself() {
 #[test]
 fn pasted_text_goes_to_the_guest_but_is_no_sequence_of_commands() {
     let mut state = fleet(SIZE);
-    let paste = || Message::Paste("d\ny\n".to_owned());
+    let paste = || Message::Paste("d\n".to_owned());
     let effects = send(&mut state, 2.0, paste());
     assert!(effects.is_empty() && state.modals.is_empty());
     press(&mut state, "enter");
-    assert_eq!(typed(&send(&mut state, 2.0, paste())), ["d\ny\n"]);
+    assert_eq!(typed(&send(&mut state, 2.0, paste())), ["d\n"]);
+}
+
+#[test]
+fn several_pasted_lines_ask_first() {
+    let mut state = fleet(SIZE);
+    press(&mut state, "enter");
+    let paste = || Message::Paste("d\ny\n".to_owned());
+    for no in ["n", "esc", "ctrl-c"] {
+        assert!(typed(&send(&mut state, 2.0, paste())).is_empty());
+        assert!(matches!(state.modals.last(), Some(Modal::Paste(_))));
+        assert!(typed(&press(&mut state, no)).is_empty());
+        assert!(state.modals.is_empty());
+    }
+    send(&mut state, 2.0, paste());
+    assert_eq!(typed(&press(&mut state, "y")), ["d\ny\n"]);
+    assert!(state.modals.is_empty(), "it is short: it is over");
+    assert_eq!(state.focus, Focus::Console);
+}
+
+#[test]
+fn a_long_paste_shows_how_far_it_is_and_can_be_ended() {
+    let mut state = fleet(SIZE);
+    press(&mut state, "enter");
+    let long = "x".repeat(10_000);
+    let says = |state: &mut State, event| {
+        let message = Message::Session(state.console.session, event);
+        send(state, 3.0, message)
+    };
+    let effects = send(&mut state, 2.0, Message::Paste(long.clone()));
+    assert_eq!(typed(&effects), [long.as_str()]);
+    says(&mut state, SessionEvent::Pasted(2048, 10_000));
+    // What is typed meanwhile would fall into the midst of it.
+    assert!(typed(&press(&mut state, "x enter y")).is_empty());
+    let effects = press(&mut state, "esc");
+    assert!(matches!(effects[..], [Effect::CancelPaste]));
+    assert!(told(&state).contains("2048 of 10000 bytes"));
+    assert!(state.modals.is_empty());
+    send(&mut state, 2.0, Message::Paste(long));
+    says(&mut state, SessionEvent::Pasted(10_000, 10_000));
+    assert!(state.modals.is_empty());
+    assert_eq!(typed(&press(&mut state, "x")), ["x"]);
+}
+
+#[test]
+fn a_paste_ends_with_its_console() {
+    let mut state = fleet(SIZE);
+    press(&mut state, "enter");
+    send(&mut state, 2.0, Message::Paste("x".repeat(10_000)));
+    let dead = Box::new(vm("web", Phase::Crashed));
+    send(&mut state, 3.0, Message::Vm(name("web"), Some(dead)));
+    assert!(state.modals.is_empty());
 }
 
 #[test]

@@ -277,3 +277,47 @@ async fn the_vmm_may_print_until_it_is_gone_and_all_of_it_is_kept() {
     })
     .await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_piece_of_a_paste_is_answered_when_the_guest_has_taken_it_and_nothing_is_lost() {
+    locally(async {
+        let bench = Bench::new();
+        let (client, _shim) = bench.running().await;
+        let (mut listener, mut talker) = client.split();
+        let truth = lines(1 << 20);
+        let came = std::cell::Cell::new(0);
+        let types = async {
+            let (mut under_way, mut taken, mut most_ahead) = (0, 0, 0);
+            for (piece, id) in truth.chunks(2048).zip(10..) {
+                let bytes = piece.to_vec();
+                let request = Request::Type { bytes };
+                let frame = ClientFrame::Request { id, request };
+                talker.say(frame).await.unwrap();
+                under_way += 1;
+                while under_way == 2 {
+                    let frame = listener.next().await.unwrap();
+                    if let Some(ServerFrame::Answer { id: 10.., result }) = frame {
+                        assert_eq!(result, Ok(Answer::Done));
+                        under_way -= 1;
+                        taken += 2048;
+                        most_ahead = most_ahead.max(taken - came.get().min(taken));
+                    }
+                }
+            }
+            most_ahead
+        };
+        let reads = async {
+            let mut heard = Vec::new();
+            while heard.len() < truth.len() {
+                heard.extend(bench.world.reads(64).await);
+                came.set(heard.len());
+            }
+            heard
+        };
+        let (most_ahead, heard) = tokio::join!(types, reads);
+        assert!(heard == truth);
+        // What is taken is with the guest, but for what its line holds.
+        assert!(most_ahead <= 32 << 10, "{most_ahead} bytes ahead");
+    })
+    .await;
+}
