@@ -7,6 +7,7 @@ use ratatui::text::Line;
 use super::text::{self, wrapped};
 use super::{Role, Theme, panel};
 use crate::app::state::{Paste, Question};
+use crate::console::keys::pasted_lines;
 use crate::vm::Operation;
 
 /// Draws the panel.
@@ -44,7 +45,7 @@ pub(super) fn paste(frame: &mut Frame<'_>, area: Rect, paste: &Paste, theme: &Th
         None => (
             format!(
                 "Paste {} lines, {} bytes, into `{name}`?",
-                paste.text.lines().count(),
+                pasted_lines(&paste.text),
                 paste.text.len()
             ),
             "A shell runs each line as it comes.".to_owned(),

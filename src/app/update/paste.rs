@@ -4,6 +4,7 @@ use super::console;
 use crate::app::effect::{Effect, Typed};
 use crate::app::journal::Level;
 use crate::app::state::{Modal, Paste, State};
+use crate::console::keys::pasted_lines;
 
 /// A shorter paste is over before anybody could read how far it is, in bytes.
 pub(crate) const LONG: usize = 4096;
@@ -13,13 +14,12 @@ pub(super) fn pasted(state: &mut State, text: &str, effects: &mut Vec<Effect>) {
     let Some(name) = state.selected.clone() else {
         return;
     };
-    let several = text.trim_end_matches(['\r', '\n']).contains(['\r', '\n']);
     let paste = Paste {
         name,
         text: text.to_owned(),
         taken: None,
     };
-    if several {
+    if pasted_lines(text) > 1 {
         state.stale = true;
         state.modals.push(Modal::Paste(paste));
     } else {

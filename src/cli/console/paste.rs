@@ -2,7 +2,7 @@
 
 use super::super::serial::Serial;
 use crate::console::Modes;
-use crate::console::keys::{Key, KeyCode, encode_paste};
+use crate::console::keys::{Key, KeyCode, encode_paste, pasted_lines};
 use crate::fault::Failure;
 
 /// A shorter paste is over before anybody could read how far it is, in bytes.
@@ -38,8 +38,7 @@ impl Paste {
         serial: &mut Serial<'_>,
         modes: Modes,
     ) -> Result<Option<Self>, Failure> {
-        let several = text.trim_end_matches(['\r', '\n']).contains(['\r', '\n']);
-        if several {
+        if pasted_lines(&text) > 1 {
             return Ok(Some(Self::Asked(text)));
         }
         Self::go(&text, serial, modes).await
@@ -134,7 +133,7 @@ impl Paste {
         match self {
             Self::Asked(text) => format!(
                 "paste {} lines, {} bytes? y pastes, n does not",
-                text.lines().count(),
+                pasted_lines(text),
                 text.len()
             ),
             Self::Goes { bytes, taken, .. } => {
