@@ -1,7 +1,7 @@
 //! Host checks: what works here, what does not, why, and the command that mends it.
 //!
 //! One vocabulary for the panel, the text and the JSON: a [`Finding`] each, a [`Report`] of all with
-//! a [`Verdict`] on each backend. A check asks the [`host::Host`] through its [`exam::Exam`], which
+//! a [`Verdict`] on each backend. A check asks the `Host` through its `Exam`, which
 //! notes what was read and run. Nothing here changes the host.
 
 mod checks;
