@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 
-use super::clients::{ClientId, Typed, Wish};
+use super::clients::{ClientId, Wish};
 use super::ending::failed_start;
 use super::host::Host;
 use super::life::{KILL_DEADLINE, overdue};
 use super::owner::{MachineOf, Note, Owner, Step, Until, Work};
+use super::typing::Typed;
 use crate::backends::{BackendError, Machine};
 use crate::console::Size;
 use crate::fault::{Code, Failure};
@@ -81,11 +82,7 @@ impl<H: Host> Owner<H> {
             // They come as wishes of their own, with their credit.
             Request::Type { .. } => {}
             Request::Send { bytes } => {
-                let result = self.send(Typed {
-                    bytes,
-                    credit: None,
-                    asker: None,
-                });
+                let result = self.send(Typed::new(bytes, None));
                 self.clients.answer(client, id, result);
             }
             Request::Resize {

@@ -3,12 +3,34 @@
 use std::collections::VecDeque;
 use std::io;
 
-use super::clients::{ClientId, Typed};
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::clients::ClientId;
 use crate::backends::Line;
 
 /// Replies of the terminal that the guest has not taken; beyond, they are left out, as a guest that
 /// asks and does not read wants none.
 const MOST_REPLIES: usize = 4096;
+
+/// Bytes for the guest; its client may type more once they are dropped.
+#[derive(Debug)]
+pub(super) struct Typed {
+    pub(super) bytes: Vec<u8>,
+    pub(super) credit: Option<OwnedSemaphorePermit>,
+    /// Who is to be told when the guest has taken them.
+    pub(super) asker: Option<(ClientId, u64)>,
+}
+
+impl Typed {
+    /// Bytes that nobody waits for.
+    pub(super) fn new(bytes: Vec<u8>, credit: Option<OwnedSemaphorePermit>) -> Self {
+        Self {
+            bytes,
+            credit,
+            asker: None,
+        }
+    }
+}
 
 /// The queue. What clients type is bounded by their credits, what the terminal replies here.
 #[derive(Debug, Default)]
@@ -33,11 +55,7 @@ impl Typing {
             .map(|piece| piece.bytes.len())
             .sum();
         if waiting + bytes.len() <= MOST_REPLIES {
-            self.push(Typed {
-                bytes,
-                credit: None,
-                asker: None,
-            });
+            self.push(Typed::new(bytes, None));
         }
     }
 

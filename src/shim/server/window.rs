@@ -1,9 +1,9 @@
 //! The size of the guest's terminal. A serial line carries none, so it is the guest's until somebody
 //! has it changed: through the agent, else by a command that is typed at a shell's prompt.
 
-use super::clients::Typed;
 use super::host::Host;
 use super::owner::Owner;
+use super::typing::Typed;
 use crate::console::Size;
 use crate::fault::{Code, Failure};
 use crate::guest::agent::ToAgent;
@@ -85,11 +85,8 @@ impl<H: Host> Owner<H> {
             let hint = format!("go to a shell's prompt and ask again, or type `{command}` there");
             return Err(Failure::new(Code::Refused, message).with_hint(hint));
         }
-        self.typing.push(Typed {
-            bytes: format!(" {command}\r").into_bytes(),
-            credit: None,
-            asker: None,
-        });
+        let typed = format!(" {command}\r").into_bytes();
+        self.typing.push(Typed::new(typed, None));
         self.type_on();
         self.settle_size(size);
         Ok(())
