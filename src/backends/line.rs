@@ -138,3 +138,39 @@ impl AsyncWrite for Line {
         self.get_mut().writer().poll_shutdown(context)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// How many bytes it takes while nobody reads.
+    fn ahead(line: &Line) -> usize {
+        let mut all = 0;
+        loop {
+            match line.try_write(&[b'x'; 512]) {
+                Ok(length) => all += length,
+                Err(error) => {
+                    assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+                    return all;
+                }
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn typing_goes_ahead_of_a_guest_that_does_not_read_by_some_kilobytes_only() {
+        let (stream, _guest) = UnixStream::pair().unwrap();
+        let line = Line::from(stream);
+        line.writable().await.unwrap();
+        let most = ahead(&line);
+        assert!((1..=32 << 10).contains(&most), "{most} on a socket");
+        let (to_guest, _reads) = pipe::pipe().unwrap();
+        let (_writes, from_guest) = pipe::pipe().unwrap();
+        let line = Line::pipes(from_guest, to_guest);
+        line.writable().await.unwrap();
+        let most = ahead(&line);
+        assert!((1..=64 << 10).contains(&most), "{most} on a pipe");
+        #[cfg(target_os = "linux")]
+        assert_eq!(most, AHEAD, "on a pipe");
+    }
+}
