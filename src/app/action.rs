@@ -25,6 +25,7 @@ pub enum Action {
     ScrollUp,
     ScrollDown,
     FocusConsole,
+    Fit,
     Zoom,
     StartStop,
     StartTalkative,
@@ -101,7 +102,7 @@ pub struct ActionSpec {
 
 impl Action {
     /// All actions, in the order of the help.
-    pub const ALL: [Self; 75] = [
+    pub const ALL: [Self; 76] = [
         Self::SelectNext,
         Self::SelectPrevious,
         Self::SelectFirst,
@@ -117,6 +118,7 @@ impl Action {
         Self::ScrollUp,
         Self::ScrollDown,
         Self::FocusConsole,
+        Self::Fit,
         Self::Zoom,
         Self::StartStop,
         Self::StartTalkative,

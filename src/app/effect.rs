@@ -4,6 +4,7 @@ use crate::console::Size;
 use crate::console::keys::Key;
 use crate::console::reader::Step;
 use crate::fleet::Draft;
+use crate::shim::protocol::Push;
 use crate::vm::{Operation, ProcessId, Vm, VmName};
 
 /// Something to be done outside the logic.
@@ -54,14 +55,16 @@ pub enum Effect {
     NoteFirstStart,
     /// From now on, this connection and no other; `None`: no connection.
     Session(Option<OpenSession>),
-    /// Give the console's terminal another size.
-    ResizeConsole(Size),
+    /// Ask that the guest's terminal be given this size.
+    Fit(Size, Push),
     /// Type on the console.
     Type(Typed),
     /// Have the reader of the console take a step.
     Read(Step),
     /// Put what the reader selected into the clipboard.
     Copy,
+    /// Give up the paste that is under way.
+    CancelPaste,
     /// Read the end of this VM's log, and again as it grows; `None`: no longer.
     Follow(Option<VmName>),
     /// Sample these VMs once a second; none: no longer.
@@ -131,7 +134,7 @@ pub struct OpenSession {
     pub id: u64,
     /// To what.
     pub target: SessionTarget,
-    /// The size of the console's pane.
+    /// The size of the guest's terminal, as far as it is known before its shim tells.
     pub size: Size,
 }
 

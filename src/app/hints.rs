@@ -1,8 +1,10 @@
 //! What the footer says: the keys that matter now, with what they mean now.
 
+use std::borrow::Cow;
+
 use super::action::{Action, Context};
 use super::reading::Reading;
-use super::state::{Modal, Page, State};
+use super::state::{Link, Modal, Page, State};
 use super::update::start_or_stop;
 use crate::vm::{Operation, Phase};
 
@@ -12,7 +14,7 @@ pub struct Hint {
     /// The key, as it is written in the configuration.
     pub key: String,
     /// What it does, in a word or two.
-    pub label: &'static str,
+    pub label: Cow<'static, str>,
 }
 
 /// The hints for where keys are read now.
@@ -45,6 +47,12 @@ pub fn hints(state: &State) -> Vec<Hint> {
             (Action::NextChoice, "next value"),
             (Action::Close, "cancel"),
         ],
+        Context::Confirm if matches!(state.modals.last(), Some(Modal::Paste(_))) => {
+            match state.modals.last() {
+                Some(Modal::Paste(paste)) if paste.taken.is_some() => vec![(Action::No, "end it")],
+                _ => vec![(Action::Yes, "paste it"), (Action::No, "leave it")],
+            }
+        }
         Context::Confirm => {
             let label = match state.modals.last() {
                 Some(Modal::Confirm(question)) if question.operation == Operation::Kill => {
@@ -59,14 +67,36 @@ pub fn hints(state: &State) -> Vec<Hint> {
         Context::Search => vec![(Action::Accept, "search"), (Action::Close, "cancel")],
         Context::Filter => vec![(Action::Accept, "keep"), (Action::Close, "cancel")],
     };
-    actions
+    let mut hints: Vec<Hint> = actions
         .into_iter()
         .map(|(action, label)| Hint {
             key: state.keymap.shown(context, action),
-            label,
+            label: label.into(),
         })
         .filter(|hint| !hint.key.is_empty())
-        .collect()
+        .collect();
+    if let Some(hint) = misfit(state, context) {
+        hints.insert(1.min(hints.len()), hint);
+    }
+    hints
+}
+
+/// That the guest's terminal has another size than its pane, and which keys change that.
+fn misfit(state: &State, context: Context) -> Option<Hint> {
+    let (guest, pane) = state.console.misfit()?;
+    let shows = state.page == Page::Console && state.console.link == Link::Live;
+    let fit = state.keymap.shown(Context::Dashboard, Action::Fit);
+    let key = match context {
+        _ if !shows || fit.is_empty() => return None,
+        Context::Dashboard => fit,
+        Context::Console => {
+            let leave = state.keymap.shown(context, Action::LeaveConsole);
+            format!("{leave} {fit}")
+        }
+        _ => return None,
+    };
+    let label = format!("fit guest {guest} to {pane}").into();
+    Some(Hint { key, label })
 }
 
 fn reading(state: &State) -> Vec<(Action, &'static str)> {

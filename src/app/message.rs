@@ -98,6 +98,10 @@ pub enum SessionEvent {
     Phase,
     /// What was typed was not taken: the guest's line is full.
     NotTaken,
+    /// So many bytes of a paste of so many were taken by the guest.
+    Pasted(usize, usize),
+    /// Something that was asked of the shim was refused.
+    Refused(Failure),
     /// The connection ended.
     Ended(Option<Failure>),
 }

@@ -26,6 +26,7 @@ pub mod log;
 pub mod mend;
 pub mod message;
 pub mod metrics;
+mod modal;
 pub mod now;
 pub mod pacer;
 mod perform;

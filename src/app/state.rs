@@ -5,12 +5,11 @@ use std::time::Duration;
 
 use super::action::Context;
 use super::effect::{CountTarget, SampleTarget, SessionTarget};
-use super::form::Form;
 use super::journal::Journal;
 use super::keymap::Keymap;
 use super::layout::{self, Regions};
 use super::log::Log;
-use super::mend::{Mend, MendStage};
+use super::mend::MendStage;
 use super::metrics::Metrics;
 use super::now::Now;
 use super::reading::Reading;
@@ -22,7 +21,9 @@ use crate::console::{Screen, Size};
 use crate::doctor::{Finding, Report, Status};
 use crate::fault::Failure;
 use crate::sampler::Silence;
-use crate::vm::{Operation, VmName};
+use crate::vm::VmName;
+
+pub use super::modal::{Modal, Paste, Question, SearchFor};
 
 /// A page of the selected VM.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -74,72 +75,6 @@ pub enum Focus {
     Dashboard,
     /// The selected VM's console.
     Console,
-}
-
-/// Something that lies over the dashboard and takes the keys. The last one is the top.
-#[derive(Clone, Debug)]
-pub enum Modal {
-    /// The keys of a context.
-    Help {
-        /// Whose keys.
-        context: Context,
-        /// Lines scrolled down.
-        scroll: usize,
-    },
-    /// Past messages.
-    Messages {
-        /// Lines scrolled down.
-        scroll: usize,
-    },
-    /// The doctor's checklist.
-    Doctor {
-        /// The check whose details are shown; until one is chosen it is the worst.
-        choice: Option<String>,
-    },
-    /// A command that mends the host.
-    Mend(Box<Mend>),
-    /// A new VM.
-    Form(Box<Form>),
-    /// Shall it be done?
-    Confirm(Question),
-    /// The filter is being typed; holds what it was before.
-    Filter {
-        /// What it was before.
-        before: String,
-    },
-    /// A pattern is being typed.
-    Search {
-        /// What it is for.
-        what: SearchFor,
-        /// As it was typed so far.
-        text: String,
-        /// Why it cannot be searched.
-        wrong: Option<String>,
-        /// Whether the reading began with it.
-        fresh: bool,
-    },
-}
-
-/// What a pattern is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SearchFor {
-    /// The next match.
-    Next,
-    /// The match before.
-    Previous,
-    /// The lines of the log that are to be shown.
-    Lines,
-}
-
-/// A question about something that destroys.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Question {
-    /// Of which VM.
-    pub name: VmName,
-    /// What would be done.
-    pub operation: Operation,
-    /// Whether `Remove` has to kill first.
-    pub force: bool,
 }
 
 /// The doctor's findings as they come.
@@ -228,12 +163,22 @@ pub struct Console {
     pub offset: usize,
     /// How many lines came since it was scrolled back.
     pub new_lines: usize,
-    /// The size of its pane, and so of its terminal.
+    /// The size of its pane.
     pub size: Option<Size>,
+    /// The size of the guest's terminal, once it is known; copied with the cells.
+    pub guest: Option<Size>,
     /// Bytes left out because we were too slow.
     pub missing: u64,
     /// Which key left the console, and when: the same again soon is sent to the guest.
     pub left: Option<(Key, Duration)>,
+}
+
+impl Console {
+    /// The sizes of the guest's terminal and of its pane, when they differ.
+    pub fn misfit(&self) -> Option<(Size, Size)> {
+        let both = self.guest.zip(self.size);
+        both.filter(|(guest, pane)| guest != pane)
+    }
 }
 
 /// How far the pages are scrolled, in lines: from the top, the log from its end.
@@ -313,7 +258,7 @@ pub(super) struct Held {
     pub(super) plan: Option<VmName>,
     pub(super) log: Option<VmName>,
     pub(super) boots: Option<(VmName, u64)>,
-    pub(super) console_size: Option<Size>,
+    pub(super) fit: Option<(u64, Size)>,
 }
 
 impl State {
@@ -361,7 +306,7 @@ impl State {
                 MendStage::Failed(_) => Context::Panel,
             },
             (Some(Modal::Form(_)), _) => Context::Form,
-            (Some(Modal::Confirm(_)), _) => Context::Confirm,
+            (Some(Modal::Confirm(_) | Modal::Paste(_)), _) => Context::Confirm,
             (Some(Modal::Filter { .. }), _) => Context::Filter,
             (Some(Modal::Search { .. }), _) => Context::Search,
             (None, _) if self.reading.is_some() => Context::Reading,

@@ -5,6 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use nix::sys::socket::{setsockopt, sockopt};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::UnixStream;
 use tokio::net::unix::pipe;
@@ -15,6 +16,10 @@ use tokio::net::unix::pipe;
 /// QEMU guest in its UART, and costs a Firecracker guest what it prints.
 #[derive(Debug)]
 pub struct Line(Ends);
+
+/// How far typing may go ahead of a guest that does not read, in bytes: what was written to the line
+/// cannot be called back, so a paste that is given up ends here.
+const AHEAD: usize = 4096;
 
 #[derive(Debug)]
 enum Ends {
@@ -27,6 +32,8 @@ enum Ends {
 
 impl From<UnixStream> for Line {
     fn from(stream: UnixStream) -> Self {
+        // What cannot be set stays as large as it was: typing then goes ahead of the guest.
+        let _ = setsockopt(&stream, sockopt::SndBuf, &AHEAD);
         Self(Ends::Stream(stream))
     }
 }
@@ -34,6 +41,12 @@ impl From<UnixStream> for Line {
 impl Line {
     /// A line out of two pipes, one for each direction.
     pub fn pipes(from_guest: pipe::Receiver, to_guest: pipe::Sender) -> Self {
+        #[cfg(target_os = "linux")]
+        {
+            let size = i32::try_from(AHEAD).unwrap_or(i32::MAX);
+            // As above.
+            let _ = nix::fcntl::fcntl(&to_guest, nix::fcntl::FcntlArg::F_SETPIPE_SZ(size));
+        }
         Self(Ends::Pipes {
             from_guest,
             to_guest,
@@ -123,5 +136,41 @@ impl AsyncWrite for Line {
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.get_mut().writer().poll_shutdown(context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// How many bytes it takes while nobody reads.
+    fn ahead(line: &Line) -> usize {
+        let mut all = 0;
+        loop {
+            match line.try_write(&[b'x'; 512]) {
+                Ok(length) => all += length,
+                Err(error) => {
+                    assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+                    return all;
+                }
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn typing_goes_ahead_of_a_guest_that_does_not_read_by_some_kilobytes_only() {
+        let (stream, _guest) = UnixStream::pair().unwrap();
+        let line = Line::from(stream);
+        line.writable().await.unwrap();
+        let most = ahead(&line);
+        assert!((1..=32 << 10).contains(&most), "{most} on a socket");
+        let (to_guest, _reads) = pipe::pipe().unwrap();
+        let (_writes, from_guest) = pipe::pipe().unwrap();
+        let line = Line::pipes(from_guest, to_guest);
+        line.writable().await.unwrap();
+        let most = ahead(&line);
+        assert!((1..=64 << 10).contains(&most), "{most} on a pipe");
+        #[cfg(target_os = "linux")]
+        assert_eq!(most, AHEAD, "on a pipe");
     }
 }

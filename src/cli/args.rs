@@ -75,7 +75,7 @@ pub(super) enum Command {
     /// Show everything known of a VM
     Info(NameArgs),
     /// Attach this terminal to a VM's serial console
-    Console(NameArgs),
+    Console(ConsoleArgs),
     /// Type text on a VM's serial console
     Send(SendArgs),
     /// Wait for text on a VM's serial console
@@ -84,6 +84,8 @@ pub(super) enum Command {
     Screen(ScreenArgs),
     /// Show the serial log
     Logs(LogsArgs),
+    /// Make a PTY on a VM's serial line and print its path
+    Pty(PtyArgs),
     /// Show a VM's boots and their phases
     Boots(NameArgs),
     /// List, build, import and remove guest images
@@ -103,6 +105,24 @@ pub(super) enum Command {
 pub(super) struct NameArgs {
     /// The VM
     pub(super) name: String,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ConsoleArgs {
+    /// The VM
+    pub(super) name: String,
+    /// Only look: no key but the leave key does anything
+    #[arg(long)]
+    pub(super) read_only: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct PtyArgs {
+    /// The VM
+    pub(super) name: String,
+    /// Make a symbolic link to it there, and print that
+    #[arg(long, value_name = "PATH")]
+    pub(super) link: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -331,6 +351,7 @@ impl Command {
             Self::Send(_) => "send",
             Self::Expect(_) => "expect",
             Self::Screen(_) => "screen",
+            Self::Pty(_) => "pty",
             Self::Logs(_) => "logs",
             Self::Boots(_) => "boots",
             Self::Image(ImageCommand::Ls) => "image ls",

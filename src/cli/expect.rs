@@ -52,7 +52,8 @@ async fn listen(
                         return Ok(Ok(found));
                     }
                 }
-                Piece::Live | Piece::Gap(_) => {}
+                Piece::Live | Piece::Gap(_) | Piece::Size(_) | Piece::Taken | Piece::Refused(_) => {
+                }
                 Piece::Ended(exit) => {
                     let why =
                         exit.map_or_else(String::new, |exit| format!(" ({})", exit.summary()));

@@ -52,6 +52,7 @@ async fn follow(context: &Context, args: &LogsArgs, from: u64) -> Outcome {
         match serial.next().await? {
             Piece::Output(bytes) => stripper.push(&bytes, &mut text),
             Piece::Gap(missing) => output::note(&format!("{missing} bytes were left out")),
+            Piece::Size(_) | Piece::Taken | Piece::Refused(_) => {}
             Piece::Live => {
                 if let Some(replay) = gathered.take() {
                     last_lines(&replay, args.tail).clone_into(&mut text);

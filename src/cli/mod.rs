@@ -35,6 +35,7 @@ mod ls;
 mod man;
 mod mend;
 mod output;
+mod pty;
 mod runtime;
 mod screen;
 mod send;
@@ -87,6 +88,7 @@ fn run(cli: Cli) -> Outcome {
         Command::Send(args) => send::run(&context, &args),
         Command::Expect(args) => expect::run(&context, &args),
         Command::Screen(args) => screen::run(&context, &args),
+        Command::Pty(args) => pty::run(&context, &args),
         Command::Logs(args) => logs::run(&context, &args),
         Command::Boots(args) => boots::run(&context, &args),
         Command::Image(command) => image::run(&context, command),

@@ -1,10 +1,11 @@
 //! A VM's serial output as a client reads it: from its shim while it lives, from its log after.
 
+use crate::console::Size;
 use crate::fault::{Code, Failure};
 use crate::fleet::Fleet;
 use crate::shim::client::{Listener, Talker};
 use crate::shim::log::Reader;
-use crate::shim::protocol::{Answer, ClientFrame, Event, ReplayFrom, Request, ServerFrame};
+use crate::shim::protocol::{Answer, ClientFrame, Event, Push, ReplayFrom, Request, ServerFrame};
 use crate::vm::{Exit, Vm, VmPaths};
 
 /// Something that came over the serial line, or happened to the VM.
@@ -16,6 +17,12 @@ pub(super) enum Piece {
     Live,
     /// So many bytes are missing, because we were too slow.
     Gap(u64),
+    /// The guest's terminal has this size from here on.
+    Size(Size),
+    /// The guest took a piece of a paste.
+    Taken,
+    /// What was asked for was refused.
+    Refused(Failure),
     /// The VM ended; how, when its shim told.
     Ended(Option<Exit>),
 }
@@ -29,8 +36,8 @@ pub(super) struct Serial<'a> {
     talker: Talker,
     /// Where the output goes on, as an offset in the log.
     at: u64,
-    /// The size that was told, in rows and columns.
-    size: Option<(u16, u16)>,
+    /// A size that is still to be told.
+    size: Option<Size>,
     exit: Option<Exit>,
     /// How many connections were lost since there was output.
     lost: u8,
@@ -42,6 +49,7 @@ const PATIENCE: u8 = 3;
 /// The id of the one request that waits for an answer; others are not waited for.
 const ATTACH: u64 = 1;
 const OTHER: u64 = 2;
+const PIECE: u64 = 3;
 
 /// The log is read in pieces of at most this many bytes.
 const CHUNK: usize = 64 * 1024;
@@ -53,14 +61,14 @@ impl<'a> Serial<'a> {
         name: &'a str,
         from: ReplayFrom,
     ) -> Result<Self, Failure> {
-        let (listener, talker, at) = connect(fleet, name, from).await?;
+        let (listener, talker, (at, size)) = connect(fleet, name, from).await?;
         Ok(Self {
             fleet,
             name,
             listener,
             talker,
             at,
-            size: None,
+            size: Some(size),
             exit: None,
             lost: 0,
         })
@@ -68,6 +76,9 @@ impl<'a> Serial<'a> {
 
     /// What comes next; cancel-safe.
     pub(super) async fn next(&mut self) -> Result<Piece, Failure> {
+        if let Some(size) = self.size.take() {
+            return Ok(Piece::Size(size));
+        }
         loop {
             match self.listener.next().await {
                 Ok(Some(ServerFrame::Output { offset, bytes, .. })) => {
@@ -79,9 +90,25 @@ impl<'a> Serial<'a> {
                 Ok(Some(ServerFrame::Gap { missing, .. })) => return Ok(Piece::Gap(missing)),
                 // Not the end yet: a restart goes on under the same shim, which hangs up at the end.
                 Ok(Some(ServerFrame::Event(Event::Phase { exit, .. }))) => self.exit = exit,
+                Ok(Some(ServerFrame::Event(Event::Size { rows, columns }))) => {
+                    return Ok(Piece::Size(Size::new(rows, columns)));
+                }
+                Ok(Some(ServerFrame::Answer {
+                    result: Ok(_),
+                    id: PIECE,
+                })) => return Ok(Piece::Taken),
+                Ok(Some(ServerFrame::Answer {
+                    result: Err(failure),
+                    ..
+                })) => return Ok(Piece::Refused(failure)),
                 Ok(Some(_)) => {}
                 // Without a farewell it was the shim that died, and its VM may live on.
-                Ok(None) | Err(_) if self.may_go_on() => self.again().await?,
+                Ok(None) | Err(_) if self.may_go_on() => {
+                    self.again().await?;
+                    if let Some(size) = self.size.take() {
+                        return Ok(Piece::Size(size));
+                    }
+                }
                 Ok(None) => return Ok(Piece::Ended(self.exit.take())),
                 Err(error) => return Err(error.into()),
             }
@@ -96,11 +123,11 @@ impl<'a> Serial<'a> {
     /// Attaches to the shim that takes the VM over, where the output was left.
     async fn again(&mut self) -> Result<(), Failure> {
         let from = ReplayFrom::Offset(self.at);
-        (self.listener, self.talker, self.at) = connect(self.fleet, self.name, from).await?;
+        let size;
+        (self.listener, self.talker, (self.at, size)) =
+            connect(self.fleet, self.name, from).await?;
         self.lost += 1;
-        if let Some((rows, columns)) = self.size {
-            self.talker.say(resize(rows, columns)).await?;
-        }
+        self.size = Some(size);
         Ok(())
     }
 
@@ -120,26 +147,29 @@ impl<'a> Serial<'a> {
         self.say(ClientFrame::Input(bytes)).await
     }
 
-    /// Tells the size of our terminal.
-    pub(super) async fn resize(&mut self, rows: u16, columns: u16) -> Result<(), Failure> {
-        self.size = Some((rows, columns));
-        self.say(resize(rows, columns)).await
+    /// Types a piece of a paste; [`Piece::Taken`] comes when the guest took it.
+    pub(super) async fn type_piece(&mut self, bytes: Vec<u8>) -> Result<(), Failure> {
+        let request = Request::Type { bytes };
+        self.say(ClientFrame::Request { id: PIECE, request }).await
+    }
+
+    /// Asks that the guest's terminal be given this size.
+    pub(super) async fn resize(&mut self, size: Size, push: Push) -> Result<(), Failure> {
+        let request = Request::Resize {
+            rows: size.rows(),
+            columns: size.columns(),
+            push: Some(push),
+        };
+        self.say(ClientFrame::Request { id: OTHER, request }).await
     }
 }
 
-fn resize(rows: u16, columns: u16) -> ClientFrame {
-    ClientFrame::Request {
-        id: OTHER,
-        request: Request::Resize { rows, columns },
-    }
-}
-
-/// A connection that is attached, and where its output begins.
+/// A connection that is attached, where its output begins, and the size of the guest's terminal.
 async fn connect(
     fleet: &Fleet,
     name: &str,
     from: ReplayFrom,
-) -> Result<(Listener, Talker, u64), Failure> {
+) -> Result<(Listener, Talker, (u64, Size)), Failure> {
     let (mut listener, mut talker) = fleet.connect(name).await?.split();
     let request = Request::Attach { from };
     talker
@@ -153,7 +183,11 @@ async fn connect(
         match listener.next().await? {
             Some(ServerFrame::Answer { id: ATTACH, result }) => {
                 return match result? {
-                    Answer::Attached { from, .. } => Ok((listener, talker, from)),
+                    Answer::Attached {
+                        from,
+                        rows,
+                        columns,
+                    } => Ok((listener, talker, (from, Size::new(rows, columns)))),
                     other => Err(Failure::new(
                         Code::RuntimeError,
                         format!("the shim of `{name}` answered an attach with {other:?}"),

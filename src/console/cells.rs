@@ -1,16 +1,21 @@
 //! The guest's cells on a buffer of the host's terminal.
 
 use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
+use ratatui::layout::{Position, Rect};
 use ratatui::style::{Color as HostColor, Modifier, Style};
 use unicode_width::UnicodeWidthStr;
 
 use super::{Attributes, Cell, Color, Screen};
 
-/// Draws the screen from the upper left corner of `area` on, cut to it. Without `in_color` the
-/// attributes stay and the colours go.
-pub fn draw(screen: &Screen, buffer: &mut Buffer, area: Rect, in_color: bool) {
-    for (y, row) in (area.top()..area.bottom()).zip(&screen.rows) {
+/// Draws the screen from the upper left corner of `area` on. Of a screen that is larger, the part
+/// with the cursor is drawn. Without `in_color` the attributes stay and the colours go.
+///
+/// Returns where on the buffer the cursor is, when it is shown.
+pub fn draw(screen: &Screen, buffer: &mut Buffer, area: Rect, in_color: bool) -> Option<Position> {
+    let (top, left) = origin(screen, area);
+    let rows = screen.rows.get(top..).unwrap_or_default();
+    for (y, row) in (area.top()..area.bottom()).zip(rows) {
+        let row = row.get(left..).unwrap_or_default();
         for (x, cell) in (area.left()..area.right()).zip(row) {
             // The cell after a wide one has no text.
             if cell.text.is_empty() {
@@ -28,6 +33,32 @@ pub fn draw(screen: &Screen, buffer: &mut Buffer, area: Rect, in_color: bool) {
             }
         }
     }
+    let cursor = screen.cursor?;
+    let along = |at: u16, begin: usize, from: u16| {
+        let distance = u16::try_from(usize::from(at).checked_sub(begin)?).ok()?;
+        from.checked_add(distance)
+    };
+    let position = Position::new(
+        along(cursor.column, left, area.x)?,
+        along(cursor.row, top, area.y)?,
+    );
+    area.contains(position).then_some(position)
+}
+
+/// The row and the column of the screen that are drawn in the upper left corner of `area`.
+fn origin(screen: &Screen, area: Rect) -> (usize, usize) {
+    let (height, width) = (usize::from(area.height), usize::from(area.width));
+    let over = screen.rows.len().saturating_sub(height);
+    let top = match screen.cursor {
+        Some(cursor) => (usize::from(cursor.row) + 1).saturating_sub(height),
+        // Who looks back begins at the end and comes as far as the first line.
+        None if screen.offset > 0 && screen.offset < screen.scrollback => over,
+        None => 0,
+    };
+    let left = screen.cursor.map_or(0, |cursor| {
+        (usize::from(cursor.column) + 1).saturating_sub(width)
+    });
+    (top.min(over), left)
 }
 
 fn style(cell: &Cell, in_color: bool) -> Style {

@@ -5,7 +5,7 @@ mod encode;
 use std::fmt;
 use std::str::FromStr;
 
-pub use encode::{encode, encode_paste};
+pub use encode::{encode, encode_paste, pasted_lines};
 
 use crate::fault::{Code, Fault};
 

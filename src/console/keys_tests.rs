@@ -217,3 +217,18 @@ fn a_paste_types_no_control_and_cannot_leave_its_bracket() {
         b"\x1b[200~a\rb\rc\td[201~e\x1b[201~"
     );
 }
+
+#[test]
+fn the_lines_of_a_paste_are_counted_however_they_end() {
+    for (text, lines) in [
+        ("", 1),
+        ("ls", 1),
+        ("ls\r", 1),
+        ("ls\r\n", 1),
+        ("a\rb", 2),
+        ("a\r\nb\n", 2),
+        ("a\n\nb", 3),
+    ] {
+        assert_eq!(pasted_lines(text), lines, "{text:?}");
+    }
+}

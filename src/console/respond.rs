@@ -47,8 +47,18 @@ pub(super) enum Query {
         /// Its number.
         mode: u16,
     },
-    /// `CSI 18 t`: how large is the text area?
-    Size,
+    /// `CSI 18 t`: how large is the text area, and `CSI 19 t`: how large is the whole screen? The
+    /// same to us.
+    Size {
+        /// What the reply begins with: 8 for the area, 9 for the screen.
+        what: u8,
+    },
+    /// DSR 15, 25, 26 and 53 or 55 with `?`: is there a printer, are user keys locked, which keyboard,
+    /// is there a locator?
+    Device {
+        /// What the reply says: nothing of all that is there.
+        reply: &'static str,
+    },
     /// XTGETTCAP: what does terminfo say? Systemd asks for the name (`TN`) this way.
     Capabilities(Vec<Capability>),
 }
@@ -87,10 +97,11 @@ impl Query {
                 };
                 format!("\x1b[{mark}{mode};{state}$y")
             }
-            Self::Size => {
+            Self::Size { what } => {
                 let size = engine.size();
-                format!("\x1b[8;{};{}t", size.rows(), size.columns())
+                format!("\x1b[{what};{};{}t", size.rows(), size.columns())
             }
+            Self::Device { reply } => format!("\x1b[?{reply}n"),
             Self::Capabilities(names) => names.iter().map(|name| name.answer()).collect(),
         };
         out.extend_from_slice(text.as_bytes());
@@ -190,7 +201,12 @@ impl Perform for Seen {
                 private: true,
                 mode,
             },
-            ('t', [], 18) => Query::Size,
+            ('n', [b'?'], 15) => Query::Device { reply: "13" },
+            ('n', [b'?'], 25) => Query::Device { reply: "21" },
+            ('n', [b'?'], 26) => Query::Device { reply: "27;1" },
+            ('n', [b'?'], 53 | 55) => Query::Device { reply: "53" },
+            ('t', [], 18) => Query::Size { what: 8 },
+            ('t', [], 19) => Query::Size { what: 9 },
             _ => return,
         };
         self.found = Some(Found::Query(query));

@@ -1,5 +1,7 @@
 //! A screen as plain data: what the dashboard draws, what `screen` prints.
 
+use std::fmt;
+
 /// Rows and columns; never below 2×2, because engines fall over smaller ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Size {
@@ -30,6 +32,13 @@ impl Size {
     /// Columns.
     pub fn columns(self) -> u16 {
         self.columns
+    }
+}
+
+impl fmt::Display for Size {
+    /// Columns and rows, as terminals are spoken of: `80x24`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}x{}", self.columns, self.rows)
     }
 }
 
@@ -131,6 +140,27 @@ impl Screen {
             text.push('\n');
         }
         text
+    }
+
+    /// Whether the cursor stands behind what looks like a shell's prompt (`…# `, `…$ ` or `…% `) and
+    /// nothing is written behind or below it. A guess, and a careful one: editors and pagers fill
+    /// the screen below, and what other prompts (`> `) read is not a shell's.
+    pub fn ends_in_prompt(&self) -> bool {
+        let Some(cursor) = self.cursor else {
+            return false;
+        };
+        let (row, column) = (usize::from(cursor.row), usize::from(cursor.column));
+        let Some(line) = self.rows.get(row) else {
+            return false;
+        };
+        let is_blank = |cells: &[Cell]| cells.iter().all(|cell| cell.text.trim().is_empty());
+        let (before, behind) = line.split_at(column.min(line.len()));
+        let rest = self.rows.get(row + 1..).unwrap_or_default();
+        let prompt: String = before.iter().map(|cell| cell.text.as_str()).collect();
+        is_blank(behind)
+            && rest.iter().all(|row| is_blank(row))
+            && ["# ", "$ ", "% "].iter().any(|end| prompt.ends_with(end))
+            && !prompt.starts_with([':', '/', '?'])
     }
 
     /// The screen as bytes that draw it on a terminal of at least its size, cursor included. They

@@ -122,3 +122,32 @@ fn another_emulator_sees_what_was_painted() {
         assert_seen_alike(&mut screen, size);
     }
 }
+
+#[test]
+fn only_what_waits_behind_a_shells_prompt_is_taken_for_one() {
+    let asks = |bytes: &[u8]| {
+        let mut terminal = crate::console::Terminal::new(Size::new(6, 30), 0);
+        terminal.feed(bytes);
+        let mut screen = Screen::default();
+        terminal.view(0, &mut screen);
+        screen.ends_in_prompt()
+    };
+    for prompt in ["~ # ", "ls\r\nbin dev\r\nroot@vm:~# ", "me@vm $ ", "vm% "] {
+        assert!(asks(prompt.as_bytes()), "{prompt:?}");
+    }
+    for other in [
+        "",
+        "login: ",
+        ">>> ",
+        "mysql> ",
+        "~ #",
+        "~ # vi",
+        // In the middle of what is typed, and a status line below.
+        "~ # vi\x1b[2D",
+        "\x1b[H# \x1b7\x1b[6;1H-- INSERT --\x1b8",
+        "\x1b[6;1H:s/a# ",
+        "~ # \x1b[?25l",
+    ] {
+        assert!(!asks(other.as_bytes()), "{other:?}");
+    }
+}

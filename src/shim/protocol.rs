@@ -82,17 +82,38 @@ pub enum Request {
         /// The bytes.
         bytes: Vec<u8>,
     },
-    /// The size at which the shim's own terminal stands, for its replies and `screen`.
+    /// Type bytes as one piece, answered when the guest's line has taken them: a long paste goes so,
+    /// piece by piece, and can be told of and given up.
+    Type {
+        /// The bytes.
+        bytes: Vec<u8>,
+    },
+    /// Give the guest's terminal this size, and with it the shim's own, for its replies and `screen`.
+    /// Everybody hears of it by [`Event::Size`].
     Resize {
         /// Rows, at least 2.
         rows: u16,
         /// Columns, at least 2.
         columns: u16,
+        /// How far to go; absent: the agent is told if there is one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        push: Option<Push>,
     },
     /// The screen as it stands; answered with [`Answer::Screen`].
     Screen,
     /// What the VMM counts of its guest, counted up to now; answered with [`Answer::Figures`].
     Figures,
+}
+
+/// How far the shim goes to change the size of the guest's terminal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Push {
+    /// Only if nobody chose a size in this boot, and only through the agent, once there is one. A
+    /// console asks so when it takes the keys. Always answered with [`Answer::Done`].
+    FirstOnly,
+    /// Somebody wants it: through the agent, else typed at a shell's prompt, else refused.
+    ByAnyMeans,
 }
 
 /// Where a replay of the console begins.
@@ -178,6 +199,13 @@ pub enum Event {
         offset_us: u64,
         /// Offset in the serial output, in bytes.
         console: u64,
+    },
+    /// The guest's terminal has this size from here on.
+    Size {
+        /// Rows.
+        rows: u16,
+        /// Columns.
+        columns: u16,
     },
 }
 

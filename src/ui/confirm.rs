@@ -1,4 +1,4 @@
-//! The question before something that destroys.
+//! The question before something that destroys, and before a paste that may run commands.
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -6,7 +6,8 @@ use ratatui::text::Line;
 
 use super::text::{self, wrapped};
 use super::{Role, Theme, panel};
-use crate::app::state::Question;
+use crate::app::state::{Paste, Question};
+use crate::console::keys::pasted_lines;
 use crate::vm::Operation;
 
 /// Draws the panel.
@@ -32,6 +33,34 @@ pub(super) fn render(frame: &mut Frame<'_>, area: Rect, question: &Question, the
     let inner = panel::open(frame, area, (64, 6), title, theme);
     let mut lines = wrapped(&asked, inner.width, 1, theme.style(Role::Failed));
     lines.append(&mut wrapped(told, inner.width, 1, theme.style(Role::Text)));
+    lines.insert(0, Line::default());
+    text::lines(frame.buffer_mut(), inner, &lines, 0);
+}
+
+/// Draws the panel of a paste: the question, then how far it is.
+pub(super) fn paste(frame: &mut Frame<'_>, area: Rect, paste: &Paste, theme: &Theme) {
+    let inner = panel::open(frame, area, (64, 6), "Paste", theme);
+    let name = &paste.name;
+    let (asked, told) = match paste.taken {
+        None => (
+            format!(
+                "Paste {} lines, {} bytes, into `{name}`?",
+                pasted_lines(&paste.text),
+                paste.text.len()
+            ),
+            "A shell runs each line as it comes.".to_owned(),
+        ),
+        Some((taken, all)) => (
+            format!("Pasting into `{name}`: {}%", taken * 100 / all.max(1)),
+            format!(
+                "The guest took {} of {} KiB.",
+                taken >> 10,
+                all.div_ceil(1024)
+            ),
+        ),
+    };
+    let mut lines = wrapped(&asked, inner.width, 1, theme.style(Role::Warning));
+    lines.append(&mut wrapped(&told, inner.width, 1, theme.style(Role::Text)));
     lines.insert(0, Line::default());
     text::lines(frame.buffer_mut(), inner, &lines, 0);
 }

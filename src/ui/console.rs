@@ -10,7 +10,7 @@ use unicode_width::UnicodeWidthStr;
 use super::text::{self, clean, put, wrapped};
 use super::{Role, Theme, marks};
 use crate::app::action::{Action, Context};
-use crate::app::state::{Focus, Link, State};
+use crate::app::state::{Console, Focus, Link, State};
 use crate::console::{Cell, Screen, cells};
 
 /// Draws the page.
@@ -20,16 +20,13 @@ pub(super) fn render(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &T
     };
     let console = &state.console;
     let buffer = frame.buffer_mut();
-    if console.link == Link::LastScreen && state.reading.is_none() {
-        cells::draw(
-            &above_banner(&console.screen, area.height),
-            buffer,
-            area,
-            theme.has_color(),
-        );
+    let cursor = if console.link == Link::LastScreen && state.reading.is_none() {
+        let screen = above_banner(&console.screen, area.height);
+        cells::draw(&screen, buffer, area, theme.has_color())
     } else {
-        cells::draw(&console.screen, buffer, area, theme.has_color());
-    }
+        letterbox(buffer, area, console, theme);
+        cells::draw(&console.screen, buffer, area, theme.has_color())
+    };
     let key = |action| state.keymap.shown(Context::Dashboard, action);
     let is_blank = console
         .screen
@@ -102,11 +99,22 @@ pub(super) fn render(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &T
     if state.focus == Focus::Console
         && state.modals.is_empty()
         && console.offset == 0
-        && let Some(cursor) = console.screen.cursor
-        && cursor.row < area.height
-        && cursor.column < area.width
+        && let Some(cursor) = cursor
     {
-        frame.set_cursor_position((area.x + cursor.column, area.y + cursor.row));
+        frame.set_cursor_position(cursor);
+    }
+}
+
+/// What of the pane is not the guest's is marked, so that nobody takes it for blank screen.
+fn letterbox(buffer: &mut Buffer, area: Rect, console: &Console, theme: &Theme) {
+    let Some((guest, _)) = console.misfit() else {
+        return;
+    };
+    for position in area.positions() {
+        let outside = position.x - area.x >= guest.columns() || position.y - area.y >= guest.rows();
+        if outside && let Some(cell) = buffer.cell_mut(position) {
+            cell.set_symbol("·").set_style(theme.style(Role::Rule));
+        }
     }
 }
 

@@ -66,7 +66,7 @@ pub(super) fn render(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &T
             x + 1,
             area.y,
             room(x + 1),
-            hint.label,
+            &hint.label,
             theme.style(Role::Text),
         ) + 2;
     }

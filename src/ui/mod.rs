@@ -74,6 +74,7 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme) {
             Modal::Mend(mend) => mend::render(frame, area, mend, theme),
             Modal::Form(form) => form::render(frame, area, form, theme),
             Modal::Confirm(question) => confirm::render(frame, area, question, theme),
+            Modal::Paste(paste) => confirm::paste(frame, area, paste, theme),
             Modal::Filter { .. } | Modal::Search { .. } => {}
         }
     }

@@ -22,6 +22,6 @@ pub use process::ProcessId;
 pub use spec::{
     ImageRef, MEM_SIZE_MIB, PortForward, SPEC_VERSION, SpecError, VCPU_COUNT, VmSpec, is_id,
 };
-pub use state::{Exit, ExitReason, STATE_VERSION, VmState};
+pub use state::{Exit, ExitReason, STATE_VERSION, VmState, WindowSize};
 pub use store::{Problem, Registration, ShimLock, Store, StoreError, Vm, VmPaths};
 pub use words::{Accel, Arch, BackendKind, CpuModel, DiskMode, NetworkMode};

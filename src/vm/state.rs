@@ -177,9 +177,21 @@ pub struct VmState {
     /// Offset in the serial log right after the last `send`, in bytes.
     #[serde(default)]
     pub last_send: Option<u64>,
+    /// The size of the guest's terminal, once somebody chose one in this boot.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window: Option<WindowSize>,
     /// The operation under way, in words such as `stopping: waiting for the guest`.
     #[serde(default)]
     pub activity: Option<String>,
+}
+
+/// The size of a terminal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WindowSize {
+    /// Rows.
+    pub rows: u16,
+    /// Columns.
+    pub columns: u16,
 }
 
 impl Default for VmState {
@@ -204,6 +216,7 @@ impl Default for VmState {
             heard: false,
             exit: None,
             last_send: None,
+            window: None,
             activity: None,
         }
     }

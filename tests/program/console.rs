@@ -92,7 +92,8 @@ fn an_attached_terminal_types_into_the_guest_and_leaves_it_running() {
 #[test]
 fn either_leave_key_and_every_signal_give_the_terminal_back_and_harm_no_vm() {
     let bed = Bed::with_web();
-    for key in ["\x1d", "\x1b[24~"] {
+    // The last one as terminals send it that speak the newer keyboard protocol.
+    for key in ["\x1d", "\x1b[24~", "\x1b[93;5u"] {
         let mut session = attached(&bed);
         session.send(key);
         assert_eq!(session.exit_code(), 0);
@@ -181,4 +182,135 @@ fn a_console_goes_on_when_its_shim_is_killed() {
     session.wait_for("42 still here");
     session.send([0x1d]);
     assert_eq!(session.exit_code(), 0);
+}
+
+#[test]
+fn a_console_fits_a_new_guest_and_afterwards_only_when_asked() {
+    let bed = Bed::with_web();
+    let mut first = Session::program(&bed, Size(90, 30), &["console", "web"], &[]);
+    first.wait_for("leaves, the VM goes on");
+    // The agent is told; when it has acted is its affair.
+    let until = |size: &str| {
+        format!("until [ \"$(stty size)\" = '{size}' ]; do :; done; echo $((6*7)) is it\r")
+    };
+    first.send(until("29 90"));
+    first.wait_for("42 is it");
+    let mut second = Session::program(&bed, Size(110, 40), &["console", "web"], &[]);
+    second.wait_for("guest 90x29, here 110x39: ctrl-] f fits it");
+    second.send([0x1d]);
+    second.wait_for("f gives the guest 110x39");
+    second.send("f");
+    // The other one hears of it.
+    first.wait_for("guest 110x39, here 90x29");
+    second.send(format!("clear; {}", until("39 110")));
+    second.wait_for("\n42 is it");
+    // The leave key twice is the guest's.
+    second.send("cat -v\r");
+    second.send([0x1d]);
+    second.wait_for("ctrl-] sends ctrl-]");
+    second.send([0x1d]);
+    second.send("\r");
+    second.wait_for("^]");
+    second.send([0x1d]);
+    assert_eq!(second.exit_code(), 0);
+    assert_eq!(bed.phase("web"), "running");
+}
+
+#[test]
+fn who_only_looks_types_nothing_and_changes_no_size() {
+    let bed = Bed::with_web();
+    let mut looking =
+        Session::program(&bed, Size(100, 30), &["console", "web", "--read-only"], &[]);
+    looking.wait_for("read-only");
+    looking.send("echo mis$((1+1))chief\r");
+    bed.run(&["send", "web", "stty size; echo th$((6*7))ere\\n"])
+        .ok();
+    looking.wait_for("th42ere");
+    let screen = bed.run(&["screen", "web"]).ok().stdout;
+    assert!(!screen.contains("mis"), "{screen}");
+    assert!(!screen.contains("29 100"), "{screen}");
+    looking.send([0x1d]);
+    assert_eq!(looking.exit_code(), 0);
+}
+
+#[test]
+fn a_pty_passes_bytes_both_ways_survives_the_shim_and_ends_with_the_vm() {
+    use std::io::{BufRead, BufReader, Write};
+    use std::process::{Command, Stdio};
+    let bed = Bed::with_web();
+    let link = bed.home().join("tty");
+    let mut bridge = Command::new(env!("CARGO_BIN_EXE_smolvm-tui"))
+        .args(["pty", "web", "--link"])
+        .arg(&link)
+        .env_clear()
+        .envs(bed.environment())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut told = String::new();
+    BufReader::new(bridge.stdout.take().unwrap())
+        .read_line(&mut told)
+        .unwrap();
+    assert_eq!(told.trim(), link.to_str().unwrap());
+    let mut device = std::fs::OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open(&link)
+        .unwrap();
+    let mut ask = |question: &[u8], answer: &str| {
+        device.write_all(question).unwrap();
+        let (mut seen, mut buffer) = (String::new(), [0; 4096]);
+        while !seen.contains(answer) {
+            let count = device.read(&mut buffer).unwrap();
+            assert_ne!(count, 0, "it ended: {seen}");
+            seen.push_str(&String::from_utf8_lossy(&buffer[..count]));
+        }
+        seen
+    };
+    let seen = ask(b"echo $((6*7)) said\r", "42 said");
+    assert_eq!(seen.matches("echo").count(), 1, "{seen:?}");
+    let shim = bed.shim("web");
+    shim.signal(Signal::SIGKILL);
+    shim.gone();
+    ask(b"echo $((6*8)) said\r", "48 said");
+    bed.run(&["kill", "web"]).ok();
+    assert!(bridge.wait().unwrap().success());
+    assert!(!link.is_symlink());
+}
+
+#[test]
+fn a_long_paste_asks_first_and_comes_whole() {
+    let bed = Bed::with_web();
+    let mut session = attached(&bed);
+    session.send("stty -echo; cat >/tmp/x; stty echo; sha256sum /tmp/x\r");
+    session.wait_for("cat >/tmp/x");
+    let mut text = String::new();
+    let mut random = fastrand::Rng::with_seed(7);
+    while text.len() < 256 << 10 {
+        text.extend(std::iter::repeat_with(|| random.alphanumeric()).take(70));
+        text.push('\n');
+    }
+    session.send("\x1b[200~");
+    session.send(&text);
+    session.send("\x1b[201~");
+    session.wait_for("y pastes");
+    session.send("y");
+    session.wait_for("esc ends it");
+    session.wait_without("esc ends it");
+    session.send([0x04]);
+    let sum = sha256(text.as_bytes());
+    session.wait_for(&sum);
+    session.send([0x1d]);
+    assert_eq!(session.exit_code(), 0);
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    use sha2::{Digest, Sha256};
+    use std::fmt::Write;
+
+    let mut hex = String::new();
+    for byte in Sha256::digest(bytes) {
+        write!(hex, "{byte:02x}").unwrap();
+    }
+    hex
 }

@@ -88,6 +88,11 @@ impl Action {
                 "Type on the VM's console; the leave key leaves it",
                 &[(C::Dashboard, "enter a"), (C::Reading, "a i")],
             ),
+            Self::Fit => (
+                "fit",
+                "Give the guest's terminal the size of the console's page",
+                &[(C::Dashboard, "f")],
+            ),
             Self::Zoom => (
                 "zoom",
                 "Give the page the whole screen, or give it back",

@@ -6,6 +6,7 @@ mod host;
 mod log;
 mod operations;
 mod pane;
+mod paste;
 mod sample;
 mod session;
 mod watch;
@@ -150,8 +151,9 @@ impl World {
             Effect::EndMending => self.pane.end(),
             Effect::NoteFirstStart => doctor::note_first_start(&fleet),
             Effect::Session(open) => self.console.open(fleet, outbox, open),
-            Effect::ResizeConsole(size) => self.console.resize(size),
+            Effect::Fit(size, push) => self.console.fit(size, push),
             Effect::Type(typed) => self.console.type_in(typed, &outbox),
+            Effect::CancelPaste => self.console.cancel_paste(),
             Effect::Follow(name) => {
                 self.follower = name.map(|name| Held::spawn(log::follow(fleet, outbox, name)));
             }

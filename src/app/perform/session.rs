@@ -11,21 +11,26 @@ use std::rc::Rc;
 
 use tokio::sync::{Notify, mpsc};
 
+use super::paste::{self, Paste, Progress};
 use super::{Held, Outbox, operations, tell};
 use crate::app::effect::{OpenSession, SessionKind, Typed};
 use crate::app::message::{Message, SessionEvent};
 use crate::app::state;
+use crate::app::update::LONG_PASTE as LONG;
 use crate::console::reader::{Marks, Reader, Search, Step};
 use crate::console::{Size, Terminal, keys};
 use crate::fault::Failure;
 use crate::fleet::Fleet;
 use crate::shim::client::{Listener, Talker};
-use crate::shim::protocol::{ClientFrame, Event, ReplayFrom, Request, ServerFrame};
+use crate::shim::protocol::{Answer, ClientFrame, Event, Push, ReplayFrom, Request, ServerFrame};
 
 /// Bytes that are parsed before others get their turn.
 const SLICE: usize = 64 << 10;
 /// Frames to the shim that may wait: a guest that does not read fills them, and typing is refused.
 const WAITING: usize = 64;
+/// The ids of our requests.
+const ATTACH: u64 = 1;
+const FIT: u64 = 3;
 /// A longer last screen is no screen.
 const LONGEST_SCREEN: u64 = 4 << 20;
 
@@ -39,6 +44,8 @@ pub(in crate::app) struct Console {
     talk: Option<mpsc::Sender<ClientFrame>>,
     session: u64,
     task: Option<Held>,
+    paste: Option<Paste>,
+    progress: Rc<Progress>,
     changed: Rc<Notify>,
 }
 
@@ -51,6 +58,8 @@ impl Console {
             talk: None,
             session: 0,
             task: None,
+            paste: None,
+            progress: Rc::default(),
             changed: Rc::new(Notify::new()),
         }
     }
@@ -63,6 +72,7 @@ impl Console {
     /// Replaces the connection.
     pub(super) fn open(&mut self, fleet: Fleet, outbox: Outbox, open: Option<OpenSession>) {
         self.task = None;
+        self.paste = None;
         self.talk = None;
         self.terminal = None;
         self.passed = 0;
@@ -83,22 +93,28 @@ impl Console {
         }
         let (talk, to_say) = mpsc::channel(WAITING);
         self.talk = Some(talk);
+        let progress = Rc::new(Progress::default());
+        self.progress = Rc::clone(&progress);
         self.task = Some(Held::spawn(async move {
             let id = open.id;
-            let ended = attach(fleet, &outbox, open, terminal, &changed, to_say).await;
+            let ended = attach(fleet, &outbox, open, terminal, &changed, &progress, to_say).await;
             let why = ended.err().map(operations::harmless);
             tell(&outbox, Message::Session(id, SessionEvent::Ended(why))).await;
         }));
     }
 
-    /// Gives terminal and guest another size.
-    pub(super) fn resize(&mut self, size: Size) {
-        if let Some(terminal) = &self.terminal {
-            terminal.borrow_mut().resize(size);
-        }
+    /// Asks that the guest's terminal be given another size.
+    pub(super) fn fit(&mut self, size: Size, push: Push) {
         if let Some(talk) = &self.talk {
-            // When the queue is full the guest does not read; a later size will reach it.
-            let _ = talk.try_send(resize_frame(size));
+            // When the queue is full the guest does not read; it can be asked for again.
+            let _ = talk.try_send(ClientFrame::Request {
+                id: FIT,
+                request: Request::Resize {
+                    rows: size.rows(),
+                    columns: size.columns(),
+                    push: Some(push),
+                },
+            });
         }
     }
 
@@ -110,7 +126,15 @@ impl Console {
         let modes = terminal.borrow().modes();
         let bytes = match typed {
             Typed::Key(key) => keys::encode(key, modes),
-            Typed::Paste(text) => keys::encode_paste(&text, modes),
+            Typed::Paste(text) => {
+                let bytes = keys::encode_paste(&text, modes);
+                if text.len() > LONG {
+                    let bracketed = modes.bracketed_paste;
+                    self.paste = Some(Paste::begin(bytes, bracketed, talk, &self.progress));
+                    return;
+                }
+                bytes
+            }
         };
         for slice in bytes.chunks(SLICE) {
             if talk.try_send(ClientFrame::Input(slice.to_vec())).is_err() {
@@ -119,6 +143,16 @@ impl Console {
                 let _ = outbox.try_send(event);
                 return;
             }
+        }
+    }
+
+    /// Gives up the paste that is under way; a bracket that is open is closed.
+    pub(super) fn cancel_paste(&mut self) {
+        if let (Some(paste), Some(talk)) = (self.paste.take(), &self.talk)
+            && let Some(end) = paste.cancel()
+        {
+            // The queue was the paste's alone; if the guest takes nothing, this no longer matters.
+            let _ = talk.try_send(end);
         }
     }
 
@@ -146,6 +180,7 @@ impl Console {
         }
         view.offset = view.offset.min(terminal.scrollback());
         terminal.view(view.offset, &mut view.screen);
+        view.guest = Some(terminal.size());
         view.title = terminal.title().map(str::to_owned);
     }
 }
@@ -171,16 +206,6 @@ impl Console {
     }
 }
 
-fn resize_frame(size: Size) -> ClientFrame {
-    ClientFrame::Request {
-        id: 2,
-        request: Request::Resize {
-            rows: size.rows(),
-            columns: size.columns(),
-        },
-    }
-}
-
 /// Whether there was a last screen.
 fn show_last_screen(path: &Path, terminal: &RefCell<Terminal>) -> bool {
     let mut bytes = Vec::new();
@@ -200,20 +225,21 @@ async fn attach(
     open: OpenSession,
     terminal: Rc<RefCell<Terminal>>,
     changed: &Notify,
+    progress: &Progress,
     to_say: mpsc::Receiver<ClientFrame>,
 ) -> Result<(), Failure> {
     let client = fleet.connect(open.target.name.as_str()).await?;
     let (listener, mut talker) = client.split();
     if let SessionKind::Console(_) = open.target.kind {
-        talker.say(resize_frame(open.size)).await?;
         let request = Request::Attach {
             from: ReplayFrom::Recent,
         };
-        talker.say(ClientFrame::Request { id: 1, request }).await?;
+        let id = ATTACH;
+        talker.say(ClientFrame::Request { id, request }).await?;
     }
     // Apart from listening: a shim that is slow to take must not keep us from reading.
     let _talking = Held::spawn(talk(talker, to_say));
-    listen(listener, outbox, open.id, &terminal, changed).await
+    listen(listener, outbox, open.id, &terminal, changed, progress).await
 }
 
 async fn talk(mut talker: Talker, mut to_say: mpsc::Receiver<ClientFrame>) {
@@ -231,6 +257,7 @@ async fn listen(
     id: u64,
     terminal: &RefCell<Terminal>,
     changed: &Notify,
+    progress: &Progress,
 ) -> Result<(), Failure> {
     let session = |event| Message::Session(id, event);
     while let Some(frame) = listener.next().await? {
@@ -252,10 +279,32 @@ async fn listen(
             ServerFrame::Event(Event::Boot {
                 phase, offset_us, ..
             }) => tell(outbox, session(SessionEvent::Boot(phase, offset_us))).await,
+            ServerFrame::Event(Event::Size { rows, columns })
+            | ServerFrame::Answer {
+                result: Ok(Answer::Attached { rows, columns, .. }),
+                ..
+            } => {
+                terminal.borrow_mut().resize(Size::new(rows, columns));
+                changed.notify_one();
+            }
             ServerFrame::Answer {
                 result: Err(failure),
-                id: 1,
+                id: ATTACH,
             } => return Err(failure),
+            ServerFrame::Answer {
+                result: Ok(_),
+                id: paste::PIECE_ID,
+            } => {
+                let (taken, all) = progress.took_one();
+                tell(outbox, session(SessionEvent::Pasted(taken, all))).await;
+            }
+            ServerFrame::Answer {
+                result: Err(failure),
+                ..
+            } => {
+                let refused = SessionEvent::Refused(operations::harmless(failure));
+                tell(outbox, session(refused)).await;
+            }
             ServerFrame::Answer { .. } | ServerFrame::Hello { .. } => {}
         }
     }

@@ -1,6 +1,6 @@
 //! What each action does.
 
-use super::{console, examine, fleet, form, list, mend, open_doctor, reading};
+use super::{console, examine, fleet, form, list, mend, open_doctor, paste, reading};
 use crate::app::action::{Action, Context};
 use crate::app::effect::Effect;
 use crate::app::journal::Level;
@@ -33,6 +33,7 @@ pub(super) fn perform(state: &mut State, action: Action, key: Key, effects: &mut
             reading::end(state);
             console::focus(state);
         }
+        Action::Fit => console::fit(state, effects),
         Action::Zoom => state.zoomed = !state.zoomed,
         Action::StartStop => start_stop(state, effects),
         Action::StartTalkative => start_talkative(state, effects),
@@ -84,6 +85,8 @@ pub(super) fn perform(state: &mut State, action: Action, key: Key, effects: &mut
         Action::NextChoice => form::change(state, effects, |form| form.choose(true)),
         Action::PreviousChoice => form::change(state, effects, |form| form.choose(false)),
         Action::Submit => form::submit(state, effects),
+        Action::Yes if is_paste(state) => paste::confirmed(state, effects),
+        Action::No if is_paste(state) => paste::refused(state, effects),
         Action::Yes => confirmed(state, effects),
         Action::Accept if state.context() == Context::Search => reading::accept(state, effects),
         Action::No | Action::Accept => drop(state.modals.pop()),
@@ -96,6 +99,10 @@ pub(super) fn perform(state: &mut State, action: Action, key: Key, effects: &mut
         },
         _ => reading::perform(state, action, effects),
     }
+}
+
+fn is_paste(state: &State) -> bool {
+    matches!(state.modals.last(), Some(Modal::Paste(_)))
 }
 
 fn turn(state: &mut State, forward: bool) {

@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use super::list;
+use super::{list, paste};
 use crate::app::action::{Action, Context};
-use crate::app::effect::{Effect, Typed};
+use crate::app::effect::{Effect, SessionKind, Typed};
 use crate::app::journal::Level;
 use crate::app::message::SessionEvent;
 use crate::app::state::{Focus, Link, Page, State};
 use crate::console::keys::Key;
+use crate::shim::protocol::Push;
 
 /// Within this time after leaving, the same key is sent to the guest.
 const SEND_WITHIN: Duration = Duration::from_secs(1);
@@ -80,6 +81,25 @@ pub(super) fn scroll(state: &mut State, lines: isize) {
     }
 }
 
+/// Gives the guest's terminal the size of the pane.
+pub(super) fn fit(state: &mut State, effects: &mut Vec<Effect>) {
+    let console = &state.console;
+    let is_console = matches!(
+        console.target.as_ref().map(|target| target.kind),
+        Some(SessionKind::Console(_))
+    );
+    let note = match (console.size, console.misfit()) {
+        (Some(size), Some(_)) if is_console && console.link == Link::Live => {
+            return effects.push(Effect::Fit(size, Push::ByAnyMeans));
+        }
+        (_, None) if is_console && console.link == Link::Live => {
+            "the guest's terminal has the size of its page"
+        }
+        _ => "only a console that is shown can be fitted: go to page 2",
+    };
+    state.journal.tell(state.now, Level::Note, note);
+}
+
 /// What the connection tells; the words of an older one are of no interest.
 pub(super) fn session(state: &mut State, id: u64, event: SessionEvent, effects: &mut Vec<Effect>) {
     if id != state.console.session {
@@ -113,7 +133,13 @@ pub(super) fn session(state: &mut State, id: u64, event: SessionEvent, effects: 
             let text = "the guest does not read its serial line: what you typed was not taken";
             state.journal.tell(state.now, Level::Failed, text);
         }
+        SessionEvent::Pasted(taken, all) => paste::went_on(state, taken, all),
+        SessionEvent::Refused(failure) => {
+            paste::over(state);
+            state.journal.fail(state.now, &failure);
+        }
         SessionEvent::Ended(why) => {
+            paste::over(state);
             state.console.link = Link::Ended(why);
             if let Some(target) = &state.console.target {
                 effects.push(Effect::Reload(target.name.clone()));

@@ -11,10 +11,12 @@ mod form;
 mod list;
 mod mend;
 mod mouse;
+mod paste;
 mod reading;
 mod wanted;
 
 pub use actions::start_or_stop;
+pub(super) use paste::LONG as LONG_PASTE;
 
 use super::action::Context;
 use super::effect::{Effect, Typed};
@@ -143,7 +145,7 @@ fn on_filter_key(state: &mut State, key: Key) {
 
 fn on_paste(state: &mut State, text: &str, effects: &mut Vec<Effect>) {
     match state.context() {
-        Context::Console => console::typed(state, Typed::Paste(text.to_owned()), effects),
+        Context::Console => paste::pasted(state, text, effects),
         Context::Mending => effects.push(Effect::TypeMending(Typed::Paste(text.to_owned()))),
         Context::Form => form::pasted(state, text, effects),
         Context::Filter => {

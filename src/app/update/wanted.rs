@@ -1,17 +1,21 @@
 //! What is wanted of the world as long as something is seen: a connection, samples, the log, the
 //! boots. Worked out from the state after each message; the world hears only of changes.
 
+use super::paste;
 use crate::app::effect::{
     CountTarget, Effect, OpenSession, SampleTarget, SessionKind, SessionTarget,
 };
 use crate::app::metrics::Metrics;
 use crate::app::reading::Reading;
 use crate::app::state::{Console, Focus, Link, Page, State};
+use crate::console::Size;
+use crate::shim::protocol::Push;
 use crate::vm::Phase;
 
 /// Asks the world for what is now wanted and was not before, and to let go of the rest.
 pub(super) fn reconcile(state: &mut State, effects: &mut Vec<Effect>) {
     session(state, effects);
+    fit(state, effects);
     samples(state, effects);
     count(state, effects);
     log(state, effects);
@@ -51,7 +55,9 @@ fn session(state: &mut State, effects: &mut Vec<Effect>) {
     let size = state.regions().console();
     // Where it cannot be seen it costs nothing.
     let target = size.and_then(|_| wanted_session(state));
-    if target != state.console.target {
+    if target == state.console.target {
+        state.console.size = size;
+    } else {
         let is_console = |target: &Option<SessionTarget>| {
             matches!(
                 target,
@@ -66,6 +72,7 @@ fn session(state: &mut State, effects: &mut Vec<Effect>) {
             .target
             .as_ref()
             .is_some_and(|old| target.as_ref().is_none_or(|new| new.name != old.name));
+        paste::over(state);
         let id = state.console.session + 1;
         state.console = Console {
             session: id,
@@ -75,25 +82,37 @@ fn session(state: &mut State, effects: &mut Vec<Effect>) {
             left: state.console.left,
             ..Console::default()
         };
-        state.held.console_size = size;
         if other_vm || !is_console(&target) {
             state.focus = Focus::Dashboard;
         }
-        let open = target.zip(size);
-        effects.push(Effect::Session(open.map(|(target, size)| OpenSession {
+        let row = state.selected_row();
+        let window = row.and_then(|row| row.vm.state.window);
+        let guest = window.map_or(Size::DEFAULT, |window| {
+            Size::new(window.rows, window.columns)
+        });
+        effects.push(Effect::Session(target.map(|target| OpenSession {
             id,
             target,
-            size,
+            size: guest,
         })));
-    } else if let (Some(size), Some(_)) = (size, &state.console.target)
-        && state.held.console_size != Some(size)
-    {
-        state.held.console_size = Some(size);
-        state.console.size = Some(size);
-        effects.push(Effect::ResizeConsole(size));
     }
     if state.page != Page::Console {
         state.focus = Focus::Dashboard;
+    }
+}
+
+/// A console that takes the keys of a guest whose size nobody chose gives it its own, where that
+/// can be done without typing.
+fn fit(state: &mut State, effects: &mut Vec<Effect>) {
+    let console = &state.console;
+    let has_keys = state.focus == Focus::Console && console.link == Link::Live;
+    let wanted = console
+        .size
+        .filter(|_| has_keys)
+        .map(|size| (console.session, size));
+    if let Some((_, size)) = wanted.filter(|_| wanted != state.held.fit) {
+        state.held.fit = wanted;
+        effects.push(Effect::Fit(size, Push::FirstOnly));
     }
 }
 

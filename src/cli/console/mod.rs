@@ -8,7 +8,7 @@ use std::io::{self, IsTerminal};
 use crossterm::event::Event;
 use tokio::time::{Instant, sleep_until};
 
-use super::args::NameArgs;
+use super::args::ConsoleArgs;
 use super::context::Context;
 use super::output::{self, Outcome, Reply};
 use super::runtime::block_on;
@@ -18,14 +18,19 @@ use crate::app::input::{self, Input};
 use crate::app::pacer::FRAME_GAP;
 use crate::app::signals::{Signals, Told};
 use crate::app::terminal as host;
-use crate::console::keys::{Key, encode, encode_paste};
+use crate::console::keys::encode;
 use crate::console::{Screen, Size, Terminal};
 use crate::fault::{Code, Failure};
-use crate::shim::protocol::ReplayFrom;
+use crate::shim::protocol::{Push, ReplayFrom};
 
+mod bar;
 mod draw;
+mod paste;
 
-pub(super) fn run(context: &Context, args: &NameArgs) -> Outcome {
+use bar::{Bar, FIT};
+use paste::Paste;
+
+pub(super) fn run(context: &Context, args: &ConsoleArgs) -> Outcome {
     if context.json {
         return Err(Failure::new(Code::UsageError, "a console has no JSON")
             .with_hint("`screen`, `send` and `expect` have"));
@@ -34,7 +39,7 @@ pub(super) fn run(context: &Context, args: &NameArgs) -> Outcome {
         return Err(Failure::new(Code::UsageError, "`console` needs a terminal")
             .with_hint("without one use `send`, `expect`, `screen` and `logs`"));
     }
-    let ending = block_on(attach(context, &args.name))?;
+    let ending = block_on(attach(context, args))?;
     output::note(&match ending {
         Ending::Left => format!("left the console of `{}`, which goes on", args.name),
         Ending::VmEnded(how) => format!("VM `{}` ended{how}", args.name),
@@ -53,24 +58,32 @@ enum Ending {
     Told(&'static str),
 }
 
-async fn attach(context: &Context, name: &str) -> Result<Ending, Failure> {
+async fn attach(context: &Context, args: &ConsoleArgs) -> Result<Ending, Failure> {
     // Before the terminal is touched: an unknown VM is told in plain lines.
-    let serial = Serial::attach(&context.fleet, name, ReplayFrom::Recent).await?;
+    let serial = Serial::attach(&context.fleet, &args.name, ReplayFrom::Recent).await?;
     let attached = Attached {
-        name,
-        leave: &context.fleet.config.leave_keys,
-        in_color: app::Options::default().color,
         serial,
+        guest: Terminal::new(Size::DEFAULT, 0),
+        pane: Size::DEFAULT,
+        bar: Bar {
+            name: args.name.clone(),
+            leave: context.fleet.config.leave_keys.clone(),
+            read_only: args.read_only,
+            ..Bar::default()
+        },
+        in_color: app::Options::default().color,
     };
     attached.converse().await
 }
 
 /// This terminal and a VM's serial line.
 struct Attached<'a> {
-    name: &'a str,
-    leave: &'a [Key],
-    in_color: bool,
     serial: Serial<'a>,
+    guest: Terminal,
+    /// The size of this terminal, without the line that says how to leave.
+    pane: Size,
+    bar: Bar,
+    in_color: bool,
 }
 
 impl Attached<'_> {
@@ -85,40 +98,43 @@ impl Attached<'_> {
         let mut host = host::Terminal::enter(size, false).map_err(failed)?;
         // After the terminal, hence dropped before it: nobody reads it any more when it is given back.
         let mut input = Input::listen().map_err(failed)?;
-        let mut guest = Terminal::new(guest_size(size), 0);
-        self.tell(guest_size(size)).await?;
+        self.pane = pane(size);
+        if !self.bar.read_only {
+            self.serial.resize(self.pane, Push::FirstOnly).await?;
+        }
         let mut screen = Screen::default();
         let mut last_frame = Instant::now();
         let mut stale = true;
         loop {
             let resized = tokio::select! {
-                piece = self.serial.next() => match piece? {
-                    Piece::Output(bytes) => {
-                        guest.feed(&bytes);
+                piece = self.serial.next() => {
+                    match piece? {
+                        Piece::Output(bytes) => self.guest.feed(&bytes),
+                        Piece::Size(size) => self.guest.resize(size),
+                        Piece::Taken => {
+                            if let Some(paste) = self.bar.paste.take() {
+                                self.bar.paste = paste.took_one(&mut self.serial).await?;
+                            }
+                        }
+                        Piece::Refused(failure) => self.bar.note = Some(failure.message),
+                        Piece::Live | Piece::Gap(_) => {}
+                        Piece::Ended(exit) => {
+                            let how = exit.map_or_else(String::new, |exit| format!(": {}", exit.summary()));
+                            return Ok(Ending::VmEnded(how));
+                        }
+                    }
+                    stale = true;
+                    None
+                }
+                event = input.next() => match event {
+                    Some(Ok(Event::Resize(columns, rows))) => Some((columns, rows)),
+                    Some(Ok(event)) => {
+                        if let Some(ending) = self.take(event).await? {
+                            return Ok(ending);
+                        }
                         stale = true;
                         None
                     }
-                    Piece::Live | Piece::Gap(_) => None,
-                    Piece::Ended(exit) => {
-                        let how = exit.map_or_else(String::new, |exit| format!(": {}", exit.summary()));
-                        return Ok(Ending::VmEnded(how));
-                    }
-                },
-                event = input.next() => match event {
-                    Some(Ok(Event::Key(event))) => {
-                        let Some(key) = input::key(event) else { continue };
-                        if self.leave.contains(&key) {
-                            return Ok(Ending::Left);
-                        }
-                        self.serial.type_bytes(encode(key, guest.modes())).await?;
-                        None
-                    }
-                    Some(Ok(Event::Paste(text))) => {
-                        self.serial.type_bytes(encode_paste(&text, guest.modes())).await?;
-                        None
-                    }
-                    Some(Ok(Event::Resize(columns, rows))) => Some((columns, rows)),
-                    Some(Ok(_)) => None,
                     // Nobody looks at a terminal that is gone.
                     Some(Err(_)) | None => return Ok(Ending::Told("the end of its terminal")),
                 },
@@ -130,9 +146,13 @@ impl Attached<'_> {
                     }
                     Told::Resize => Some(crossterm::terminal::size().map_err(failed)?),
                 },
+                () = sleep_until(self.bar.leaves_at()), if self.bar.leaving.is_some() => {
+                    return Ok(Ending::Left);
+                }
                 () = sleep_until(last_frame + FRAME_GAP), if stale => {
-                    guest.view(0, &mut screen);
-                    host.draw(|frame| draw::render(frame, &screen, self.name, self.leave, self.in_color))
+                    self.guest.view(0, &mut screen);
+                    self.bar.misfit = Some((self.guest.size(), self.pane)).filter(|(guest, pane)| guest != pane);
+                    host.draw(|frame| draw::render(frame, &screen, &self.bar, self.in_color))
                         .map_err(failed)?;
                     last_frame = Instant::now();
                     stale = false;
@@ -141,19 +161,56 @@ impl Attached<'_> {
             };
             if let Some(size) = resized {
                 host.resize(size).map_err(failed)?;
-                guest.resize(guest_size(size));
-                self.tell(guest_size(size)).await?;
+                self.pane = pane(size);
                 stale = true;
             }
         }
     }
 
-    async fn tell(&mut self, size: Size) -> Result<(), Failure> {
-        self.serial.resize(size.rows(), size.columns()).await
+    /// Takes in what the user did.
+    async fn take(&mut self, event: Event) -> Result<Option<Ending>, Failure> {
+        let modes = self.guest.modes();
+        let key = match event {
+            Event::Key(event) => match input::key(event) {
+                Some(key) => key,
+                None => return Ok(None),
+            },
+            Event::Paste(_) if self.bar.leaving.is_some() => return Ok(Some(Ending::Left)),
+            Event::Paste(text) => {
+                if !self.bar.read_only && self.bar.paste.is_none() {
+                    self.bar.paste = Paste::begin(text, &mut self.serial, modes).await?;
+                }
+                return Ok(None);
+            }
+            _ => return Ok(None),
+        };
+        self.bar.note = None;
+        match self.bar.leaving.take() {
+            None if self.bar.leave.contains(&key) => {
+                self.bar.leaving = Some((key, Instant::now()));
+            }
+            None if self.bar.read_only => {}
+            None => match self.bar.paste.take() {
+                Some(paste) if paste::YES.contains(&key) => {
+                    self.bar.paste = paste.confirm(&mut self.serial, modes).await?;
+                }
+                Some(paste) if paste.ends_by(key) => paste.cancel(&mut self.serial).await?,
+                // What else is typed would fall into the midst of it.
+                Some(paste) => self.bar.paste = Some(paste),
+                None => self.serial.type_bytes(encode(key, modes)).await?,
+            },
+            Some(_) if self.bar.read_only => return Ok(Some(Ending::Left)),
+            Some((left_by, _)) if key == left_by => {
+                self.serial.type_bytes(encode(key, modes)).await?;
+            }
+            Some(_) if key == FIT => self.serial.resize(self.pane, Push::ByAnyMeans).await?,
+            Some(_) => return Ok(Some(Ending::Left)),
+        }
+        Ok(None)
     }
 }
 
 /// The size of this terminal, in columns and rows, without the line that says how to leave.
-fn guest_size((columns, rows): (u16, u16)) -> Size {
+fn pane((columns, rows): (u16, u16)) -> Size {
     Size::new(rows.saturating_sub(1), columns)
 }

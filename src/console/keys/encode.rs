@@ -105,6 +105,13 @@ fn function(number: u8, modifiers: u8) -> Vec<u8> {
     }
 }
 
+/// How many lines pasted text is; an end of line at its end begins no further one. Terminals paste
+/// CR where the text has LF.
+pub fn pasted_lines(text: &str) -> usize {
+    let text = text.trim_end_matches(['\r', '\n']).replace("\r\n", "\n");
+    text.split(['\r', '\n']).count()
+}
+
 /// The bytes of pasted text: newlines as CR, controls but tab left out, bracketed when asked for.
 ///
 /// Without controls the text can neither end the bracket early nor type a control key.

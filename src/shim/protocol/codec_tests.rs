@@ -1,6 +1,6 @@
 use super::*;
 use crate::fault::Code;
-use crate::shim::protocol::{ReplayFrom, Status};
+use crate::shim::protocol::{Push, ReplayFrom, Status};
 use crate::vm::{BootPhase, Exit, ExitReason, Phase};
 
 fn requests() -> Vec<Request> {
@@ -26,9 +26,16 @@ fn requests() -> Vec<Request> {
         Request::Send {
             bytes: vec![0, 255, 10],
         },
+        Request::Type { bytes: vec![0x1b] },
         Request::Resize {
             rows: 2,
             columns: 80,
+            push: None,
+        },
+        Request::Resize {
+            rows: 2,
+            columns: 80,
+            push: Some(Push::ByAnyMeans),
         },
         Request::Screen,
         Request::Figures,
@@ -93,6 +100,10 @@ fn server_frames() -> Vec<ServerFrame> {
         ServerFrame::Event(Event::Phase {
             phase: Phase::Stopped,
             exit: Some(exit),
+        }),
+        ServerFrame::Event(Event::Size {
+            rows: 50,
+            columns: 132,
         }),
         ServerFrame::Event(Event::Boot {
             phase: BootPhase::Kernel,

@@ -132,6 +132,7 @@ impl<H: Host> Owner<H> {
             .duration_since(boot.at)
             .unsigned_abs();
         self.boot.spawned = Instant::now().checked_sub(since);
+        self.recall_size();
     }
 
     /// The launch as it was, as far as an adoption needs it.

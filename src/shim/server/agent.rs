@@ -23,6 +23,7 @@ pub(super) struct Agent {
     stream: Option<UnixStream>,
     lines: Lines,
     queue: VecDeque<u8>,
+    spoke: bool,
 }
 
 impl Agent {
@@ -36,7 +37,13 @@ impl Agent {
             stream,
             lines: Lines::default(),
             queue: VecDeque::new(),
+            spoke: false,
         }
+    }
+
+    /// Whether an agent ever said something here: the channel itself is there without one.
+    pub(super) fn spoke(&self) -> bool {
+        self.spoke
     }
 
     /// Asks who is there: after an adoption, when its *ready* may have been missed.
@@ -86,7 +93,11 @@ impl Agent {
         };
         match stream.try_read(buffer) {
             Ok(0) => self.hang_up(),
-            Ok(length) => return self.lines.take(&buffer[..length]),
+            Ok(length) => {
+                let said = self.lines.take(&buffer[..length]);
+                self.spoke |= !said.is_empty();
+                return said;
+            }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             Err(_) => self.hang_up(),
         }

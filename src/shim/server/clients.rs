@@ -9,10 +9,11 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio::task::JoinSet;
 
 use super::console::{Console, Piece};
+use super::typing::Typed;
 use crate::fault::{Code, Failure};
 use crate::shim::client::is_trusted;
 use crate::shim::protocol::codec::{Decoder, Frame, Incoming};
@@ -35,13 +36,6 @@ const HELLO_DEADLINE: Duration = Duration::from_secs(5);
 
 /// Names a connection.
 pub(super) type ClientId = u64;
-
-/// Bytes for the guest; its client may type more once they are dropped.
-#[derive(Debug)]
-pub(super) struct Typed {
-    pub(super) bytes: Vec<u8>,
-    pub(super) credit: Option<OwnedSemaphorePermit>,
-}
 
 /// What a client wants.
 #[derive(Debug)]
@@ -353,7 +347,7 @@ async fn hear(
             .min(MOST_TYPED);
         let credit = std::sync::Arc::clone(&credit);
         let credit = credit.acquire_many_owned(wanted).await.ok();
-        Typed { bytes, credit }
+        Typed::new(bytes, credit)
     };
     while let Some(incoming) = ears.next().await {
         let wish = match incoming {
@@ -364,6 +358,13 @@ async fn hear(
                 id,
                 typed: typed(bytes).await,
             },
+            Incoming::Frame(ClientFrame::Request {
+                id,
+                request: Request::Type { bytes },
+            }) => Wish::Types(Typed {
+                asker: Some((client, id)),
+                ..typed(bytes).await
+            }),
             Incoming::Frame(ClientFrame::Request { id, request }) => Wish::Asks { id, request },
             Incoming::Frame(ClientFrame::Input(bytes)) => Wish::Types(typed(bytes).await),
             Incoming::Unknown { id: Some(id), what } => {

@@ -219,6 +219,17 @@ impl Console {
         self.terminal.resize(size);
     }
 
+    /// Whether a shell seems to wait at its prompt, and no full-screen program has the screen.
+    pub(super) fn at_prompt(&self) -> bool {
+        let modes = self.terminal.modes();
+        if modes.alternate_screen || modes.application_cursor || modes.application_keypad {
+            return false;
+        }
+        let mut screen = Screen::default();
+        self.terminal.view(0, &mut screen);
+        !modes.mouse && screen.ends_in_prompt()
+    }
+
     /// The screen as text and as bytes that draw it.
     pub(super) fn screen(&self) -> (String, String) {
         let mut screen = Screen::default();

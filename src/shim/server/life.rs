@@ -1,6 +1,5 @@
 //! A VM's life in its owner's hands: a boot begins, the VMM ends.
 
-use std::path::Path;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -9,7 +8,7 @@ use tokio::time::timeout;
 use super::agent::Agent;
 use super::boot::{Detector, prompt};
 use super::clients::ClientId;
-use super::ending::{Ending, boot_result, failed_start, last_words, with_doubt};
+use super::ending::{Ending, boot_result, failed_start, last_words, with_doubt, write_private};
 use super::gap;
 use super::host::{Host, Prepared};
 use super::owner::{Live, MachineOf, Note, Owner, Step, Until, Work};
@@ -38,6 +37,7 @@ impl<H: Host> Owner<H> {
         self.state.ready = false;
         self.state.heard = false;
         self.state.last_send = None;
+        self.forget_size();
         self.state.vmm = None;
         self.state.vcpu_threads.clear();
         self.state.api_calls.clear();
@@ -51,7 +51,7 @@ impl<H: Host> Owner<H> {
         self.ending = Ending::default();
         self.failure = None;
         self.again = false;
-        self.typing.clear();
+        self.drop_typing();
         let (host, subject) = (Rc::clone(&self.host), self.subject.clone());
         self.work = Some(Work {
             operation,
@@ -353,7 +353,7 @@ impl<H: Host> Owner<H> {
 
     /// Nothing more comes of this boot.
     fn end_boot(&mut self, exit: &Exit) {
-        self.typing.clear();
+        self.drop_typing();
         // All of it is in the console log; on a full disk what follows needs its room.
         let _ = std::fs::remove_file(&self.subject.paths.gap_log);
         if let Some(boot) = &mut self.state.boot
@@ -389,12 +389,4 @@ pub(super) fn overdue(what: &str, after: Duration) -> Failure {
         Code::Timeout,
         format!("{what} took longer than {} s", after.as_secs()),
     )
-}
-
-fn write_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    use std::io::Write;
-    use std::os::unix::fs::OpenOptionsExt;
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true).mode(0o600);
-    options.open(path)?.write_all(bytes)
 }

@@ -32,6 +32,7 @@ mod owner;
 mod this_host;
 mod typing;
 mod watch;
+mod window;
 
 use detach::Told;
 use host::{Host, Subject};

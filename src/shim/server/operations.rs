@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 
-use super::clients::{ClientId, Typed, Wish};
+use super::clients::{ClientId, Wish};
 use super::ending::failed_start;
 use super::host::Host;
 use super::life::{KILL_DEADLINE, overdue};
 use super::owner::{MachineOf, Note, Owner, Step, Until, Work};
+use super::typing::Typed;
 use crate::backends::{BackendError, Machine};
 use crate::console::Size;
 use crate::fault::{Code, Failure};
@@ -43,6 +44,9 @@ impl<H: Host> Owner<H> {
                 if self.live.is_some() {
                     self.typing.push(typed);
                     self.type_on();
+                } else if let Some((client, id)) = typed.asker {
+                    let failure = self.not_running("type to");
+                    self.clients.answer(client, id, Err(failure));
                 }
             }
             Wish::Sends { id, typed } => {
@@ -75,24 +79,19 @@ impl<H: Host> Owner<H> {
                 self.clients.detach(client);
                 self.clients.answer(client, id, Ok(Answer::Done));
             }
-            // They come as `Wish::Sends`, with their credit.
+            // They come as wishes of their own, with their credit.
+            Request::Type { .. } => {}
             Request::Send { bytes } => {
-                let result = self.send(Typed {
-                    bytes,
-                    credit: None,
-                });
+                let result = self.send(Typed::new(bytes, None));
                 self.clients.answer(client, id, result);
             }
-            Request::Resize { rows, columns } => {
-                let size = Size::new(rows, columns);
-                self.console.borrow_mut().resize(size);
-                if let Some(agent) = self.live.as_mut().and_then(|live| live.agent.as_mut()) {
-                    agent.say(&ToAgent::Resize {
-                        rows: size.rows(),
-                        columns: size.columns(),
-                    });
-                }
-                self.clients.answer(client, id, Ok(Answer::Done));
+            Request::Resize {
+                rows,
+                columns,
+                push,
+            } => {
+                let result = self.resize(Size::new(rows, columns), push);
+                self.clients.answer(client, id, result);
             }
             Request::Screen => {
                 let answer = {

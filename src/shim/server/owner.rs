@@ -18,6 +18,7 @@ use super::gap::Gap;
 use super::host::{Host, Prepared, Subject};
 use super::typing::Typing;
 use crate::backends::{Backend, Launched, Line, MachineEvent, ProcessExit};
+use crate::console::Size;
 use crate::fault::Failure;
 use crate::shim::protocol::Event;
 use crate::vm::{BootPhase, Figures, Operation, Phase, ShimLock, VmState};
@@ -125,6 +126,8 @@ pub(super) struct Owner<H: Host> {
     pub(super) work: Option<Work<MachineOf<H>>>,
     pub(super) live: Option<Live<MachineOf<H>>>,
     pub(super) boot: Boot,
+    /// The size of the console that took the keys last.
+    pub(super) fit: Option<Size>,
     pub(super) ending: Ending,
     /// Why the start came to nothing.
     pub(super) failure: Option<Failure>,
@@ -175,6 +178,7 @@ impl<H: Host> Owner<H> {
             work: None,
             live: None,
             boot,
+            fit: None,
             ending: Ending::default(),
             failure: None,
             talkative: false,

@@ -3,12 +3,34 @@
 use std::collections::VecDeque;
 use std::io;
 
-use super::clients::Typed;
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::clients::ClientId;
 use crate::backends::Line;
 
 /// Replies of the terminal that the guest has not taken; beyond, they are left out, as a guest that
 /// asks and does not read wants none.
 const MOST_REPLIES: usize = 4096;
+
+/// Bytes for the guest; its client may type more once they are dropped.
+#[derive(Debug)]
+pub(super) struct Typed {
+    pub(super) bytes: Vec<u8>,
+    pub(super) credit: Option<OwnedSemaphorePermit>,
+    /// Who is to be told when the guest has taken them.
+    pub(super) asker: Option<(ClientId, u64)>,
+}
+
+impl Typed {
+    /// Bytes that nobody waits for.
+    pub(super) fn new(bytes: Vec<u8>, credit: Option<OwnedSemaphorePermit>) -> Self {
+        Self {
+            bytes,
+            credit,
+            asker: None,
+        }
+    }
+}
 
 /// The queue. What clients type is bounded by their credits, what the terminal replies here.
 #[derive(Debug, Default)]
@@ -19,11 +41,9 @@ pub(super) struct Typing {
 }
 
 impl Typing {
-    /// Types a client's piece.
+    /// Types a client's piece. An empty one is taken when all before it is.
     pub(super) fn push(&mut self, typed: Typed) {
-        if !typed.bytes.is_empty() {
-            self.queue.push_back(typed);
-        }
+        self.queue.push_back(typed);
     }
 
     /// Types a reply of the terminal.
@@ -35,10 +55,7 @@ impl Typing {
             .map(|piece| piece.bytes.len())
             .sum();
         if waiting + bytes.len() <= MOST_REPLIES {
-            self.push(Typed {
-                bytes,
-                credit: None,
-            });
+            self.push(Typed::new(bytes, None));
         }
     }
 
@@ -46,22 +63,35 @@ impl Typing {
         self.queue.is_empty()
     }
 
-    /// The guest is gone, and with it what it has not taken.
-    pub(super) fn clear(&mut self) {
-        *self = Self::default();
+    /// The guest is gone, and with it what it has not taken; returns who waits in vain.
+    pub(super) fn clear(&mut self) -> Vec<(ClientId, u64)> {
+        let queue = std::mem::take(self).queue;
+        queue.into_iter().filter_map(|piece| piece.asker).collect()
     }
 
-    /// Writes as much as the line takes now.
-    pub(super) fn write(&mut self, line: &Line) -> io::Result<()> {
+    /// Writes as much as the line takes now; `taken` hears who is to be told so.
+    pub(super) fn write(
+        &mut self,
+        line: &Line,
+        mut taken: impl FnMut((ClientId, u64)),
+    ) -> io::Result<()> {
         while let Some(first) = self.queue.front() {
-            match line.try_write(&first.bytes[self.written..]) {
+            let rest = &first.bytes[self.written..];
+            match if rest.is_empty() {
+                Ok(0)
+            } else {
+                line.try_write(rest)
+            } {
                 Ok(length) => self.written += length,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
                 Err(error) => return Err(error),
             }
             if self.written >= first.bytes.len() {
-                self.queue.pop_front();
+                let asker = self.queue.pop_front().and_then(|piece| piece.asker);
                 self.written = 0;
+                if let Some(asker) = asker {
+                    taken(asker);
+                }
             }
         }
         Ok(())

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::host::Host;
 use super::owner::Owner;
 use crate::guest::agent::FromAgent;
-use crate::shim::protocol::Event;
+use crate::shim::protocol::{Answer, Event};
 use crate::vm::{BootPhase, BootResult, GuestStages};
 
 /// A UART sends one byte at a time, and each would wake us while the guest boots, on a processor
@@ -80,8 +80,19 @@ impl<H: Host> Owner<H> {
     /// Types what is waiting, as far as the guest takes it.
     pub(super) fn type_on(&mut self) {
         let Some(live) = &mut self.live else { return };
-        if live.serial_open && self.typing.write(&live.serial).is_err() {
-            self.typing.clear();
+        let clients = &self.clients;
+        let taken = |(client, id)| clients.answer(client, id, Ok(Answer::Done));
+        if live.serial_open && self.typing.write(&live.serial, taken).is_err() {
+            self.drop_typing();
+        }
+    }
+
+    /// Nobody takes what is still to be typed.
+    pub(super) fn drop_typing(&mut self) {
+        let waiting = self.typing.clear();
+        if !waiting.is_empty() {
+            let failure = self.not_running("type to");
+            self.answer_all(waiting, &Err(failure));
         }
     }
 
@@ -102,6 +113,7 @@ impl<H: Host> Owner<H> {
                 }
                 let end = self.console.borrow().end();
                 self.stamp(BootPhase::Ready, at, end);
+                self.fit_first();
             }
         }
     }

@@ -3,8 +3,12 @@
 use super::{SIZE, select, sessions, told, typed};
 use crate::app::effect::{Effect, SessionKind};
 use crate::app::fixture::{console_says, fleet, key, name, press, send, vm};
+use crate::app::hints::hints;
 use crate::app::message::{Message, SessionEvent};
-use crate::app::state::{Focus, Link, Page};
+use crate::app::state::{Focus, Link, Modal, Page, State};
+use crate::console::Size;
+use crate::fault::{Code, Failure};
+use crate::shim::protocol::Push;
 use crate::vm::Phase;
 
 #[test]
@@ -49,11 +53,62 @@ fn a_key_on_the_console_asks_for_no_frame_by_itself() {
 #[test]
 fn pasted_text_goes_to_the_guest_but_is_no_sequence_of_commands() {
     let mut state = fleet(SIZE);
-    let paste = || Message::Paste("d\ny\n".to_owned());
+    let paste = || Message::Paste("d\n".to_owned());
     let effects = send(&mut state, 2.0, paste());
     assert!(effects.is_empty() && state.modals.is_empty());
     press(&mut state, "enter");
-    assert_eq!(typed(&send(&mut state, 2.0, paste())), ["d\ny\n"]);
+    assert_eq!(typed(&send(&mut state, 2.0, paste())), ["d\n"]);
+}
+
+#[test]
+fn several_pasted_lines_ask_first() {
+    let mut state = fleet(SIZE);
+    press(&mut state, "enter");
+    let paste = || Message::Paste("d\ny\n".to_owned());
+    for no in ["n", "esc", "ctrl-c"] {
+        assert!(typed(&send(&mut state, 2.0, paste())).is_empty());
+        assert!(matches!(state.modals.last(), Some(Modal::Paste(_))));
+        assert!(typed(&press(&mut state, no)).is_empty());
+        assert!(state.modals.is_empty());
+    }
+    send(&mut state, 2.0, paste());
+    assert_eq!(typed(&press(&mut state, "y")), ["d\ny\n"]);
+    assert!(state.modals.is_empty(), "it is short: it is over");
+    assert_eq!(state.focus, Focus::Console);
+}
+
+#[test]
+fn a_long_paste_shows_how_far_it_is_and_can_be_ended() {
+    let mut state = fleet(SIZE);
+    press(&mut state, "enter");
+    let long = "x".repeat(10_000);
+    let says = |state: &mut State, event| {
+        let message = Message::Session(state.console.session, event);
+        send(state, 3.0, message)
+    };
+    let effects = send(&mut state, 2.0, Message::Paste(long.clone()));
+    assert_eq!(typed(&effects), [long.as_str()]);
+    says(&mut state, SessionEvent::Pasted(2048, 10_000));
+    // What is typed meanwhile would fall into the midst of it.
+    assert!(typed(&press(&mut state, "x enter y")).is_empty());
+    let effects = press(&mut state, "esc");
+    assert!(matches!(effects[..], [Effect::CancelPaste]));
+    assert!(told(&state).contains("2048 of 10000 bytes"));
+    assert!(state.modals.is_empty());
+    send(&mut state, 2.0, Message::Paste(long));
+    says(&mut state, SessionEvent::Pasted(10_000, 10_000));
+    assert!(state.modals.is_empty());
+    assert_eq!(typed(&press(&mut state, "x")), ["x"]);
+}
+
+#[test]
+fn a_paste_ends_with_its_console() {
+    let mut state = fleet(SIZE);
+    press(&mut state, "enter");
+    send(&mut state, 2.0, Message::Paste("x".repeat(10_000)));
+    let dead = Box::new(vm("web", Phase::Crashed));
+    send(&mut state, 3.0, Message::Vm(name("web"), Some(dead)));
+    assert!(state.modals.is_empty());
 }
 
 #[test]
@@ -77,19 +132,70 @@ fn a_console_is_connected_only_while_it_is_seen() {
     );
 }
 
-#[test]
-fn the_console_follows_the_size_of_its_pane() {
-    let mut state = fleet(SIZE);
-    press(&mut state, "2");
-    let effects = press(&mut state, "z");
-    let sizes: Vec<_> = effects
+fn fits(effects: &[Effect]) -> Vec<(String, Push)> {
+    effects
         .iter()
         .filter_map(|effect| match effect {
-            Effect::ResizeConsole(size) => Some((size.rows(), size.columns())),
+            Effect::Fit(size, push) => Some((size.to_string(), *push)),
             _ => None,
         })
-        .collect();
-    assert_eq!(sizes, [(39, 120)]);
+        .collect()
+}
+
+#[test]
+fn a_guest_is_offered_the_size_of_its_pane_and_given_it_when_asked() {
+    let mut state = fleet(SIZE);
+    press(&mut state, "2");
+    console_says(&mut state, b"~ # ");
+    state.console.guest = Some(Size::DEFAULT);
+    // Looking at it, and changing the pane, changes nothing in the guest.
+    assert_eq!(fits(&press(&mut state, "z")), []);
+    let offered = hints(&state).into_iter().find(|hint| hint.key == "f");
+    assert_eq!(offered.unwrap().label, "fit guest 80x24 to 120x39");
+    let asked = fits(&press(&mut state, "f"));
+    assert_eq!(asked, [("120x39".to_owned(), Push::ByAnyMeans)]);
+    state.console.guest = state.console.size;
+    assert!(hints(&state).iter().all(|hint| hint.key != "f"));
+    assert_eq!(fits(&press(&mut state, "f")), []);
+    assert_eq!(
+        told(&state),
+        "the guest's terminal has the size of its page"
+    );
+}
+
+#[test]
+fn a_console_that_takes_the_keys_offers_its_size_once_to_a_guest_that_has_none() {
+    let mut state = fleet(SIZE);
+    // Connecting: nothing can be said yet.
+    assert_eq!(fits(&press(&mut state, "z enter")), []);
+    let live = Message::Session(state.console.session, SessionEvent::Live);
+    let told = fits(&send(&mut state, 2.0, live));
+    assert_eq!(told, [("120x39".to_owned(), Push::FirstOnly)]);
+    assert_eq!(fits(&press(&mut state, "x ctrl-] enter")), []);
+}
+
+#[test]
+fn in_the_console_the_offer_names_the_leave_key_first() {
+    let mut state = fleet(SIZE);
+    press(&mut state, "z enter");
+    console_says(&mut state, b"~ # ");
+    state.console.guest = Some(Size::DEFAULT);
+    let hints = hints(&state);
+    assert_eq!(hints[0].key, "ctrl-]");
+    assert_eq!(hints[1].key, "ctrl-] f");
+    // There `f` is the guest's.
+    assert_eq!(typed(&press(&mut state, "f")), ["f"]);
+}
+
+#[test]
+fn what_the_shim_refuses_is_told() {
+    let mut state = fleet(SIZE);
+    press(&mut state, "2");
+    let failure = Failure::new(Code::Refused, "no shell waits at a prompt");
+    let event = SessionEvent::Refused(failure);
+    let message = Message::Session(state.console.session, event);
+    send(&mut state, 2.0, message);
+    assert!(told(&state).contains("no shell waits"));
 }
 
 #[test]

@@ -6,3 +6,4 @@ mod adoption;
 mod boots;
 mod output;
 mod stopping;
+mod window;

@@ -123,7 +123,11 @@ async fn a_client_that_asks_and_never_reads_is_cut_off_before_its_answers_fill_t
         let bench = Bench::new();
         let (mut client, _shim) = bench.running().await;
         let (rows, columns) = (100, 200);
-        let size = Request::Resize { rows, columns };
+        let size = Request::Resize {
+            rows,
+            columns,
+            push: None,
+        };
         client.call(size).await.unwrap();
         let page = vec![b'x'; 20_000];
         bench.world.prints(&page).await;
@@ -211,6 +215,7 @@ async fn a_guests_query_is_answered_though_nobody_is_attached_and_the_screen_is_
             .call(Request::Resize {
                 rows: 10,
                 columns: 40,
+                push: None,
             })
             .await
             .unwrap();
@@ -269,6 +274,50 @@ async fn the_vmm_may_print_until_it_is_gone_and_all_of_it_is_kept() {
         shim.await.unwrap().unwrap();
         let log = std::fs::read(bench.store.paths(&bench.name).console_log).unwrap();
         assert!(log == truth);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_piece_of_a_paste_is_answered_when_the_guest_has_taken_it_and_nothing_is_lost() {
+    locally(async {
+        let bench = Bench::new();
+        let (client, _shim) = bench.running().await;
+        let (mut listener, mut talker) = client.split();
+        let truth = lines(1 << 20);
+        let came = std::cell::Cell::new(0);
+        let types = async {
+            let (mut under_way, mut taken, mut most_ahead) = (0, 0, 0);
+            for (piece, id) in truth.chunks(2048).zip(10..) {
+                let bytes = piece.to_vec();
+                let request = Request::Type { bytes };
+                let frame = ClientFrame::Request { id, request };
+                talker.say(frame).await.unwrap();
+                under_way += 1;
+                while under_way == 2 {
+                    let frame = listener.next().await.unwrap();
+                    if let Some(ServerFrame::Answer { id: 10.., result }) = frame {
+                        assert_eq!(result, Ok(Answer::Done));
+                        under_way -= 1;
+                        taken += 2048;
+                        most_ahead = most_ahead.max(taken - came.get().min(taken));
+                    }
+                }
+            }
+            most_ahead
+        };
+        let reads = async {
+            let mut heard = Vec::new();
+            while heard.len() < truth.len() {
+                heard.extend(bench.world.reads(64).await);
+                came.set(heard.len());
+            }
+            heard
+        };
+        let (most_ahead, heard) = tokio::join!(types, reads);
+        assert!(heard == truth);
+        // What is taken is with the guest, but for what its line holds.
+        assert!(most_ahead <= 32 << 10, "{most_ahead} bytes ahead");
     })
     .await;
 }
