@@ -147,7 +147,7 @@ impl Fleet {
 
     /// Waits until no shim looks after the VM, a short while at most. The lock is not touched: who
     /// starts the VM meanwhile gets it.
-    pub(super) async fn released(&self, name: &VmName) {
+    pub async fn released(&self, name: &VmName) {
         if let Some(holder) = self.store.holder(name) {
             let _ = timeout(SHIM_EXIT, backends::ended(holder)).await;
         }

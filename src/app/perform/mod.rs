@@ -36,6 +36,10 @@ impl Held {
     fn spawn(task: impl Future<Output = ()> + 'static) -> Self {
         Self(tokio::task::spawn_local(task))
     }
+
+    fn is_finished(&self) -> bool {
+        self.0.is_finished()
+    }
 }
 
 impl Drop for Held {

@@ -7,9 +7,12 @@
 use std::cell::RefCell;
 use std::io::Read;
 use std::path::Path;
+use std::pin::pin;
 use std::rc::Rc;
+use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc};
+use tokio::time::timeout;
 
 use super::paste::{self, Paste, Progress};
 use super::{Held, Outbox, operations, tell};
@@ -23,16 +26,24 @@ use crate::fault::Failure;
 use crate::fleet::Fleet;
 use crate::shim::client::{Listener, Talker};
 use crate::shim::protocol::{Answer, ClientFrame, Event, Push, ReplayFrom, Request, ServerFrame};
+use crate::vm::VmName;
 
 /// Bytes that are parsed before others get their turn.
 const SLICE: usize = 64 << 10;
 /// Frames to the shim that may wait: a guest that does not read fills them, and typing is refused.
 const WAITING: usize = 64;
+/// How long what was typed is still offered to a guest after its console was left.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a shim that hung up may take to be gone.
+const SHIM_DEATH: Duration = Duration::from_millis(300);
 /// The ids of our requests.
 const ATTACH: u64 = 1;
 const FIT: u64 = 3;
 /// A longer last screen is no screen.
 const LONGEST_SCREEN: u64 = 4 << 20;
+
+/// What is to be said on a connection, until that stands and takes it.
+type Waiting = Rc<RefCell<Option<(VmName, mpsc::Receiver<ClientFrame>)>>>;
 
 /// The console that is shown, if any.
 pub(in crate::app) struct Console {
@@ -42,6 +53,7 @@ pub(in crate::app) struct Console {
     /// How many lines had scrolled away when the loop last looked.
     passed: u64,
     talk: Option<mpsc::Sender<ClientFrame>>,
+    waiting: Waiting,
     session: u64,
     task: Option<Held>,
     paste: Option<Paste>,
@@ -56,6 +68,7 @@ impl Console {
             terminal: None,
             passed: 0,
             talk: None,
+            waiting: Waiting::default(),
             session: 0,
             task: None,
             paste: None,
@@ -71,9 +84,17 @@ impl Console {
 
     /// Replaces the connection.
     pub(super) fn open(&mut self, fleet: Fleet, outbox: Outbox, open: Option<OpenSession>) {
+        // What was typed on a connection that never stood is for the next one to the same VM.
+        let early = self
+            .talk
+            .take()
+            .zip(self.waiting.take())
+            .filter(|(_, (name, _))| {
+                let is_connecting = self.task.as_ref().is_some_and(|task| !task.is_finished());
+                is_connecting && open.as_ref().is_some_and(|open| open.target.name == *name)
+            });
         self.task = None;
         self.paste = None;
-        self.talk = None;
         self.terminal = None;
         self.passed = 0;
         let Some(open) = open else { return };
@@ -91,13 +112,25 @@ impl Console {
             }));
             return;
         }
-        let (talk, to_say) = mpsc::channel(WAITING);
+        let (talk, to_say) = match early {
+            Some((talk, (_, to_say))) => (talk, to_say),
+            None => mpsc::channel(WAITING),
+        };
         self.talk = Some(talk);
+        let waiting: Waiting = Rc::new(RefCell::new(Some((open.target.name.clone(), to_say))));
+        self.waiting = Rc::clone(&waiting);
         let progress = Rc::new(Progress::default());
         self.progress = Rc::clone(&progress);
+        let ended_with = fleet.clone();
         self.task = Some(Held::spawn(async move {
-            let id = open.id;
-            let ended = attach(fleet, &outbox, open, terminal, &changed, &progress, to_say).await;
+            let (id, name) = (open.id, open.target.name.clone());
+            let ended = attach(
+                fleet, &outbox, open, terminal, &changed, &progress, &waiting,
+            )
+            .await;
+            // A process that is killed closes its sockets before it counts as dead, and only a dead
+            // shim has another one started.
+            let _ = timeout(SHIM_DEATH, ended_with.released(&name)).await;
             let why = ended.err().map(operations::harmless);
             tell(&outbox, Message::Session(id, SessionEvent::Ended(why))).await;
         }));
@@ -226,7 +259,7 @@ async fn attach(
     terminal: Rc<RefCell<Terminal>>,
     changed: &Notify,
     progress: &Progress,
-    to_say: mpsc::Receiver<ClientFrame>,
+    waiting: &Waiting,
 ) -> Result<(), Failure> {
     let client = fleet.connect(open.target.name.as_str()).await?;
     let (listener, mut talker) = client.split();
@@ -238,15 +271,25 @@ async fn attach(
         talker.say(ClientFrame::Request { id, request }).await?;
     }
     // Apart from listening: a shim that is slow to take must not keep us from reading.
-    let _talking = Held::spawn(talk(talker, to_say));
+    // It outlives this connection's place on the screen until it has said what was typed by then.
+    if let Some((_, to_say)) = waiting.take() {
+        tokio::task::spawn_local(talk(talker, to_say));
+    }
     listen(listener, outbox, open.id, &terminal, changed, progress).await
 }
 
 async fn talk(mut talker: Talker, mut to_say: mpsc::Receiver<ClientFrame>) {
     while let Some(frame) = to_say.recv().await {
-        // The listener hears of the end of the connection as well, and tells it.
-        if talker.say(frame).await.is_err() {
-            return;
+        let mut saying = pin!(talker.say(frame));
+        loop {
+            match timeout(PATIENCE, &mut saying).await {
+                Ok(Ok(())) => break,
+                // The listener hears of the end of the connection as well, and tells it.
+                Ok(Err(_)) => return,
+                // The guest takes nothing, and nobody looks at it any more.
+                Err(_) if to_say.is_closed() => return,
+                Err(_) => {}
+            }
         }
     }
 }
