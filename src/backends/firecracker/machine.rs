@@ -2,9 +2,11 @@
 
 use std::fs;
 use std::rc::Rc;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use super::api::{Client, PROGRAM, protocol};
 use super::launch::DEATH;
@@ -12,6 +14,10 @@ use super::metrics::{Devices, Metrics};
 use crate::backends::process::Process;
 use crate::backends::{BackendError, Machine, MachineEvent};
 use crate::vm::{ApiCall, Arch, BalloonFigures, ExitReason, Figures};
+
+/// How long the threads of the vCPUs may take to have their names.
+const NAMING: Duration = Duration::from_millis(500);
+const LOOK_AGAIN: Duration = Duration::from_millis(2);
 
 /// A Firecracker that runs. Cheap to clone; calls may overlap.
 #[derive(Clone, Debug)]
@@ -127,7 +133,15 @@ impl Machine for FirecrackerMachine {
     }
 
     async fn vcpu_threads(&self) -> Result<Vec<u32>, BackendError> {
-        Ok(vcpu_threads(self.process.id().pid))
+        // A thread gives itself its name, a moment after the call that made it was answered.
+        let deadline = Instant::now() + NAMING;
+        loop {
+            let threads = vcpu_threads(self.process.id().pid);
+            if !threads.is_empty() || Instant::now() > deadline {
+                return Ok(threads);
+            }
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
     }
 
     async fn figures(&self) -> Result<Figures, BackendError> {
