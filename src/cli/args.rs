@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -76,6 +77,8 @@ pub(super) enum Command {
     Info(NameArgs),
     /// Attach this terminal to a VM's serial console
     Console(ConsoleArgs),
+    /// Run a command in the guest
+    Exec(ExecArgs),
     /// Type text on a VM's serial console
     Send(SendArgs),
     /// Wait for text on a VM's serial console
@@ -208,6 +211,36 @@ pub(super) struct RmArgs {
     /// Kill what runs first, and remove what is damaged too
     #[arg(long)]
     pub(super) force: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ExecArgs {
+    /// The VM
+    pub(super) name: String,
+    /// Boot the VM first if it does not run
+    #[arg(long)]
+    pub(super) start: bool,
+    /// Pass standard input on
+    #[arg(short, long)]
+    pub(super) interactive: bool,
+    /// Give the command a terminal, of this one's size
+    #[arg(short, long)]
+    pub(super) tty: bool,
+    /// Kill the command after so many seconds, and exit with 124
+    #[arg(long, value_name = "S", value_parser = seconds)]
+    pub(super) timeout: Option<Duration>,
+    /// Set a variable; without a value the one of this environment is handed on
+    #[arg(short, long, value_name = "NAME=VALUE")]
+    pub(super) env: Vec<OsString>,
+    /// Where to run it; the user's home without
+    #[arg(short = 'w', long, value_name = "DIR")]
+    pub(super) cwd: Option<OsString>,
+    /// As whom to run it, a name or a number; root without
+    #[arg(short, long, value_name = "USER")]
+    pub(super) user: Option<OsString>,
+    /// The program and its arguments, which no shell looks at
+    #[arg(last = true, required = true, value_name = "CMD")]
+    pub(super) command: Vec<OsString>,
 }
 
 #[derive(Debug, Args)]
@@ -348,6 +381,7 @@ impl Command {
             Self::Ls => "ls",
             Self::Info(_) => "info",
             Self::Console(_) => "console",
+            Self::Exec(_) => "exec",
             Self::Send(_) => "send",
             Self::Expect(_) => "expect",
             Self::Screen(_) => "screen",

@@ -24,6 +24,7 @@ mod create;
 mod dashboard;
 mod doctor;
 mod escapes;
+mod exec;
 mod expect;
 mod figures;
 mod generate;
@@ -85,6 +86,7 @@ fn run(cli: Cli) -> Outcome {
         Command::Ls => ls::ls(&context),
         Command::Info(args) => ls::info(&context, &args),
         Command::Console(args) => console::run(&context, &args),
+        Command::Exec(args) => exec::run(&context, &args),
         Command::Send(args) => send::run(&context, &args),
         Command::Expect(args) => expect::run(&context, &args),
         Command::Screen(args) => screen::run(&context, &args),

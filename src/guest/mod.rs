@@ -23,6 +23,7 @@ mod kernel;
 mod metadata;
 mod modules;
 mod packages;
+pub(crate) mod protocol;
 mod staging;
 
 pub use elf::ElfError;

@@ -10,6 +10,7 @@ mod choice;
 mod console;
 mod dashboard;
 mod doctor;
+mod exec;
 mod firecracker;
 mod firecracker_dashboard;
 mod lifecycle;

@@ -312,6 +312,7 @@ async fn listen(
                     tokio::task::yield_now().await;
                 }
             }
+            ServerFrame::Stream(_) => {}
             ServerFrame::Live { .. } => tell(outbox, session(SessionEvent::Live)).await,
             ServerFrame::Gap { missing, .. } => {
                 tell(outbox, session(SessionEvent::Gap(missing))).await;

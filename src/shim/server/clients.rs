@@ -12,15 +12,15 @@ use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio::task::JoinSet;
 
-use super::console::{Console, Piece};
+use super::console::{self, Console};
 use super::typing::Typed;
 use crate::fault::{Code, Failure};
 use crate::shim::client::is_trusted;
 use crate::shim::protocol::codec::{Decoder, Frame, Incoming};
-use crate::shim::protocol::{Answer, ClientFrame, Event, PROTOCOL, Request, ServerFrame};
+use crate::shim::protocol::{Answer, ClientFrame, Event, PROTOCOL, Piece, Request, ServerFrame};
 
 /// More clients wait in the socket's backlog.
-pub(super) const MOST_CLIENTS: usize = 64;
+pub(super) const MOST_CLIENTS: usize = 256;
 
 /// Answers and events that a client may leave unread; then it is cut off.
 const MOST_UNREAD: usize = 512;
@@ -50,6 +50,8 @@ pub(super) enum Wish {
         typed: Typed,
     },
     Types(Typed),
+    /// A piece of a stream for the guest's agent.
+    Relays(Piece),
     /// It is gone.
     Leaves,
 }
@@ -59,6 +61,8 @@ pub(super) enum Wish {
 struct Desk {
     /// Frames with the console offset that the client shall have seen before.
     unread: RefCell<VecDeque<(u64, Vec<u8>)>>,
+    /// Pieces of streams as frames. The client has given room for all of them.
+    streams: RefCell<Vec<u8>>,
     /// The client's place in the output, when it is attached.
     place: Cell<Option<Place>>,
     closing: Cell<bool>,
@@ -160,6 +164,16 @@ impl Clients {
         }
     }
 
+    /// Passes on a piece of a stream.
+    pub(super) fn pass(&self, client: ClientId, piece: Piece) {
+        if let Some(desk) = self.desks.get(&client) {
+            let frame = ServerFrame::Stream(piece);
+            // No piece is as long as a frame may be.
+            let _ = frame.encode(&mut desk.streams.borrow_mut());
+            desk.wake.notify_one();
+        }
+    }
+
     /// From now on the client gets output from `offset` on, after the answer to request `id`.
     pub(super) fn attach(&self, client: ClientId, id: u64, offset: u64) {
         if let Some(desk) = self.desks.get(&client) {
@@ -245,9 +259,13 @@ impl Desk {
         {
             return unread.pop_front().map(|(_, bytes)| bytes);
         }
+        let streams = self.streams.take();
+        if !streams.is_empty() {
+            return Some(streams);
+        }
         let place = place?;
         let (frame, next) = match console.borrow().read(place.offset, place.live) {
-            Some(Piece::Output {
+            Some(console::Piece::Output {
                 offset,
                 t_us,
                 bytes,
@@ -266,7 +284,7 @@ impl Desk {
                     },
                 )
             }
-            Some(Piece::Missing { offset, missing }) => {
+            Some(console::Piece::Missing { offset, missing }) => {
                 let offset_after = offset + missing;
                 let frame = ServerFrame::Gap { offset, missing };
                 (
@@ -367,6 +385,7 @@ async fn hear(
             }),
             Incoming::Frame(ClientFrame::Request { id, request }) => Wish::Asks { id, request },
             Incoming::Frame(ClientFrame::Input(bytes)) => Wish::Types(typed(bytes).await),
+            Incoming::Frame(ClientFrame::Stream(piece)) => Wish::Relays(piece),
             Incoming::Unknown { id: Some(id), what } => {
                 let failure = Failure::new(Code::UsageError, what)
                     .with_hint("restart the VM to give it a newer shim");

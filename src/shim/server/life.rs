@@ -247,7 +247,7 @@ impl<H: Host> Owner<H> {
     fn launched(&mut self, launched: Launched<MachineOf<H>>, work: Work<MachineOf<H>>) {
         let machine = launched.machine.clone();
         let known = !launched.vcpu_threads.is_empty();
-        self.take_over(launched);
+        self.take_over(launched, false);
         self.state.activity = Some("starting: starting the vCPUs".to_owned());
         self.save();
         self.work = Some(Work {
@@ -269,8 +269,8 @@ impl<H: Host> Owner<H> {
         });
     }
 
-    /// Looks after a VMM from now on.
-    pub(super) fn take_over(&mut self, launched: Launched<MachineOf<H>>) {
+    /// Looks after a VMM from now on; `anew` when another shim did before.
+    pub(super) fn take_over(&mut self, launched: Launched<MachineOf<H>>, anew: bool) {
         if !launched.api_calls.is_empty() {
             self.state.api_calls = launched.api_calls;
         }
@@ -290,7 +290,7 @@ impl<H: Host> Owner<H> {
             machine: launched.machine,
             serial: launched.serial,
             serial_open: true,
-            agent: launched.agent.map(Agent::new),
+            agent: launched.agent.map(|channel| Agent::new(channel, anew)),
             exit: launched.exit,
             events: Some(launched.events),
         });
@@ -310,6 +310,7 @@ impl<H: Host> Owner<H> {
             // without a device for it sees.
             self.ending.told = Some(ExitReason::GuestPanic);
         }
+        self.end_streams();
         self.live = None;
         let mut exit = self.ending.exit(process, &self.subject);
         let askers = self.work.take().map(|work| (work.operation, work.askers));

@@ -1,0 +1,49 @@
+//! What clients say to the guest's agent, and what they hear of it.
+
+use super::clients::ClientId;
+use super::host::Host;
+use super::owner::Owner;
+use super::streams::Relayed;
+use crate::shim::protocol::Piece;
+
+/// Why a stream comes to nothing.
+pub(super) const NO_AGENT: &str =
+    "no agent answers in this guest; the image that `smolvm-tui image build` makes has one";
+pub(super) const AGENT_GONE: &str = "the agent in the guest went away";
+const ENDED: &str = "the VM ended";
+
+impl<H: Host> Owner<H> {
+    /// A client says something on a stream.
+    pub(super) fn relay(&mut self, client: ClientId, piece: &Piece) {
+        let ready = self.state.ready;
+        let heard = match self.live.as_mut().map(|live| &mut live.agent) {
+            Some(Some(agent)) => agent.relay(client, piece, ready),
+            Some(None) => Relayed::refused(client, piece.stream, NO_AGENT).to_clients,
+            None => {
+                let failure = self.not_running("reach");
+                Relayed::refused(client, piece.stream, &failure.message).to_clients
+            }
+        };
+        self.tell_pieces(heard);
+    }
+
+    /// A client is gone.
+    pub(super) fn forget_streams(&mut self, client: ClientId) {
+        if let Some(agent) = self.live.as_mut().and_then(|live| live.agent.as_mut()) {
+            agent.forget(client);
+        }
+    }
+
+    /// The VM has ended, and with it every stream.
+    pub(super) fn end_streams(&mut self) {
+        let agent = self.live.as_mut().and_then(|live| live.agent.as_mut());
+        let heard = agent.map(|agent| agent.end_streams(ENDED));
+        self.tell_pieces(heard.unwrap_or_default());
+    }
+
+    pub(super) fn tell_pieces(&self, pieces: Vec<(ClientId, Piece)>) {
+        for (client, piece) in pieces {
+            self.clients.pass(client, piece);
+        }
+    }
+}
