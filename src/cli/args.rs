@@ -1,14 +1,18 @@
 //! The command line.
 
-use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
 
+pub(super) use self::guest::ExecArgs;
+pub(super) use self::serial::{Beginning, ExpectArgs, SendArgs};
 use super::doctor::DoctorArgs;
 use crate::backends::resolve;
 use crate::vm::{Accel, Arch, CpuModel, DiskMode, NetworkMode, PortForward};
+
+mod guest;
+mod serial;
 
 /// A terminal dashboard for disposable microVMs.
 ///
@@ -211,69 +215,6 @@ pub(super) struct RmArgs {
     /// Kill what runs first, and remove what is damaged too
     #[arg(long)]
     pub(super) force: bool,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct ExecArgs {
-    /// The VM
-    pub(super) name: String,
-    /// Boot the VM first if it does not run
-    #[arg(long)]
-    pub(super) start: bool,
-    /// Pass standard input on
-    #[arg(short, long)]
-    pub(super) interactive: bool,
-    /// Give the command a terminal, of this one's size
-    #[arg(short, long)]
-    pub(super) tty: bool,
-    /// Kill the command after so many seconds, and exit with 124
-    #[arg(long, value_name = "S", value_parser = seconds)]
-    pub(super) timeout: Option<Duration>,
-    /// Set a variable; without a value the one of this environment is handed on
-    #[arg(short, long, value_name = "NAME=VALUE")]
-    pub(super) env: Vec<OsString>,
-    /// Where to run it; the user's home without
-    #[arg(short = 'w', long, value_name = "DIR")]
-    pub(super) cwd: Option<OsString>,
-    /// As whom to run it, a name or a number; root without
-    #[arg(short, long, value_name = "USER")]
-    pub(super) user: Option<OsString>,
-    /// The program and its arguments, which no shell looks at
-    #[arg(last = true, required = true, value_name = "CMD")]
-    pub(super) command: Vec<OsString>,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct SendArgs {
-    /// The VM
-    pub(super) name: String,
-    /// What to type; \n \r \t \xNN and \\ are understood, and no newline is added
-    #[arg(required = true, value_name = "TEXT")]
-    pub(super) text: Vec<String>,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct ExpectArgs {
-    /// The VM
-    pub(super) name: String,
-    /// A regular expression; ^ and $ match at each line
-    #[arg(allow_hyphen_values = true)]
-    pub(super) regex: String,
-    /// How long to wait, in seconds
-    #[arg(long, value_name = "S", value_parser = seconds, default_value = "30")]
-    pub(super) timeout: Duration,
-    /// Where to begin instead of the last `send`
-    #[arg(long)]
-    pub(super) from: Option<Beginning>,
-}
-
-/// Where `expect` begins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum Beginning {
-    /// With what comes from now on
-    Now,
-    /// Where this boot began
-    Boot,
 }
 
 #[derive(Debug, Args)]

@@ -60,12 +60,31 @@ impl Perform for Kept {
             .and_then(|first| first.first())
             .copied();
         let passes = match (intermediates, action) {
-            ([], 'A'..='M' | 'P' | 'S' | 'T' | 'X' | 'Z' | '@' | '`') => true,
-            ([], 'a' | 'b' | 'd'..='g' | 'm' | 'r' | 's' | 'u' | 'h' | 'l') => true,
+            (
+                [],
+                'A'..='M'
+                | 'P'
+                | 'S'
+                | 'T'
+                | 'X'
+                | 'Z'
+                | '@'
+                | '`'
+                | 'a'
+                | 'b'
+                | 'd'..='h'
+                | 'l'
+                | 'm'
+                | 'r'
+                | 's'
+                | 'u',
+            )
+            | ([b'?'], 'J' | 'K')
+            | ([b' '], 'q')
+            | ([b'!'], 'p') => true,
             // Where the cursor stands, the one question that shells ask.
             ([], 'n') => first == Some(6),
             ([b'?'], 'h' | 'l') => params.iter().all(|mode| MODES.contains(&mode[0])),
-            ([b'?'], 'J' | 'K') | ([b' '], 'q') | ([b'!'], 'p') => true,
             _ => false,
         };
         if ignore || !passes {

@@ -312,7 +312,6 @@ async fn listen(
                     tokio::task::yield_now().await;
                 }
             }
-            ServerFrame::Stream(_) => {}
             ServerFrame::Live { .. } => tell(outbox, session(SessionEvent::Live)).await,
             ServerFrame::Gap { missing, .. } => {
                 tell(outbox, session(SessionEvent::Gap(missing))).await;
@@ -349,7 +348,7 @@ async fn listen(
                 let refused = SessionEvent::Refused(operations::harmless(failure));
                 tell(outbox, session(refused)).await;
             }
-            ServerFrame::Answer { .. } | ServerFrame::Hello { .. } => {}
+            ServerFrame::Answer { .. } | ServerFrame::Hello { .. } | ServerFrame::Stream(_) => {}
         }
     }
     Ok(())

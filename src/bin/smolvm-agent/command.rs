@@ -222,7 +222,7 @@ fn plan(command: &Command, root: Option<&Path>, ends: &Ends) -> Result<Start, En
         root: root.map(|root| string(root.as_os_str().as_bytes())),
         directory: string(&directory),
         fallback,
-        user: (!asked.is_empty()).then_some((user.user, user.group, user.groups)),
+        user: (!asked.is_empty()).then_some((user.number, user.group, user.groups)),
         candidates: strings(&candidates),
         argv: strings(&command.argv),
         env: strings(&env),

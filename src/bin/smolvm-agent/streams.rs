@@ -4,14 +4,13 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::Path;
 
-use nix::libc;
 use nix::sys::epoll::{Epoll, EpollEvent, EpollFlags};
 use nix::sys::wait::WaitStatus;
 
 use crate::command::{Process, read, waiting, write};
 use crate::protocol::frame::LONGEST_PAYLOAD;
 use crate::protocol::message::{End, Message, Task};
-use crate::protocol::{INPUT_WINDOW, MOST_STREAMS};
+use crate::protocol::{INPUT_WINDOW, MOST_STREAMS, signals};
 
 /// Commands are heard only while less than this waits for the host, in bytes.
 const HIGH_WATER: usize = 256 * 1024;
@@ -98,7 +97,10 @@ impl Streams {
 
     /// Takes epoll's news of a stream.
     pub(crate) fn wake(&mut self, token: u64, out: &mut Vec<u8>) {
-        let (id, which) = ((token >> 2) as u32, token & 3);
+        let (id, which) = (
+            u32::try_from((token & !TOKENS) >> 2).unwrap_or(0),
+            token & 3,
+        );
         let Some(stream) = self.open.get_mut(&id) else {
             return;
         };
@@ -111,8 +113,10 @@ impl Streams {
     /// Notes the end of a process, which may have been a command's.
     pub(crate) fn ended(&mut self, status: WaitStatus) {
         let (pid, end) = match status {
-            WaitStatus::Exited(pid, code) => (pid, End::Exited(code as u8)),
-            WaitStatus::Signaled(pid, signal, _) => (pid, End::Signaled(signal as i32 as u8)),
+            WaitStatus::Exited(pid, code) => (pid, End::Exited(code.to_le_bytes()[0])),
+            WaitStatus::Signaled(pid, signal, _) => {
+                (pid, End::Signaled((signal as i32).to_le_bytes()[0]))
+            }
             _ => return,
         };
         let mut streams = self.open.values_mut();
@@ -160,7 +164,9 @@ impl Streams {
     /// The host is another one, or none: nobody is interested in these streams.
     pub(crate) fn reset(&mut self) {
         let all: Vec<u32> = self.open.keys().copied().collect();
-        all.into_iter().for_each(|id| self.drop_stream(id));
+        for id in all {
+            self.drop_stream(id);
+        }
     }
 
     fn fail(&mut self, id: u32, why: &str, out: &mut Vec<u8>) {
@@ -173,7 +179,7 @@ impl Streams {
         if let Some(stream) = self.open.remove(&id)
             && stream.ended.is_none()
         {
-            Process::signal(stream.process.pid, libc::SIGKILL as u8);
+            Process::signal(stream.process.pid, signals::KILL);
         }
     }
 }
@@ -192,7 +198,7 @@ impl Stream {
             .and_then(|()| edges(stderr.as_ref(), EpollFlags::EPOLLIN, 1))
             .and_then(|()| edges(process.stdin.as_ref(), EpollFlags::EPOLLOUT, STDIN))
             .map_err(|error| {
-                Process::signal(process.pid, libc::SIGKILL as u8);
+                Process::signal(process.pid, signals::KILL);
                 End::failed(format!("could not watch the command: {}", error.desc()))
             })?;
         Ok(Self {

@@ -12,7 +12,7 @@ const LONGEST: u64 = 1 << 20;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct User {
     pub(crate) name: String,
-    pub(crate) user: u32,
+    pub(crate) number: u32,
     pub(crate) group: u32,
     pub(crate) groups: Vec<u32>,
     pub(crate) home: String,
@@ -24,7 +24,7 @@ impl User {
     pub(crate) fn root() -> Self {
         Self {
             name: "root".to_owned(),
-            user: 0,
+            number: 0,
             group: 0,
             groups: Vec::new(),
             home: "/root".to_owned(),
@@ -51,7 +51,7 @@ impl User {
             let (_, home, shell) = (fields.next()?, fields.next()?, fields.next()?);
             (name == asked || user == asked).then_some(Self {
                 name: name.to_owned(),
-                user: user.parse().ok()?,
+                number: user.parse().ok()?,
                 group: group.parse().ok()?,
                 groups: Vec::new(),
                 home: home.to_owned(),
@@ -59,11 +59,11 @@ impl User {
             })
         });
         let number = || {
-            let user = asked.parse().ok()?;
+            let number = asked.parse().ok()?;
             Some(Self {
                 name: asked.to_owned(),
-                user,
-                group: user,
+                number,
+                group: number,
                 home: "/".to_owned(),
                 ..Self::root()
             })

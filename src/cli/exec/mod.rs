@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use super::args::ExecArgs;
 use super::context::Context;
@@ -16,8 +16,8 @@ use super::lifecycle;
 use super::output::{self, Outcome, Reply};
 use super::runtime;
 use crate::fault::{Code, Failure};
-use crate::guest::protocol::NOT_READY;
 use crate::guest::protocol::message::{Command, End, Message, Task};
+use crate::guest::protocol::{NOT_READY, signals};
 use crate::shim::stream::{Said, Stream};
 use crate::vm::Operation;
 
@@ -30,6 +30,13 @@ const TIMED_OUT: u8 = 124;
 
 /// How long a guest may take to tell of the end of a command that was killed.
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// How long an agent may take to answer a shim that has just taken over: it calls by a socket at
+/// least so often.
+const AGENT_PATIENCE: Duration = Duration::from_secs(6);
+
+/// Between two looks whether it has.
+const MOMENT: Duration = Duration::from_millis(20);
 
 /// So many signals in a row, and we go without waiting for the guest.
 const INSISTENT: u32 = 3;
@@ -152,14 +159,20 @@ pub(super) async fn in_guest(
     timeout: Option<Duration>,
     output: &mut Output,
 ) -> Result<Ended, Failure> {
+    let mut patience = None;
     loop {
         let client = context.fleet.connect(name).await?;
         let stream = Stream::open(client, Task::Run(command.clone())).await?;
         let session = Session::new(stream, command, timeout, output)?;
         match session.run().await? {
-            Ended::Failed(NOT_READY, _) => {
-                lifecycle::wait(&context.fleet, name, Context::ready_timeout(timeout)).await?;
+            Ended::Failed(NOT_READY, _) if patience.is_none_or(|until| Instant::now() < until) => {
+                let ready = Context::ready_timeout(timeout);
+                lifecycle::wait(&context.fleet, name, ready).await?;
+                // A shim that has just taken over and its agent find each other in a moment.
+                patience.get_or_insert(Instant::now() + AGENT_PATIENCE);
+                sleep(MOMENT).await;
             }
+            Ended::Failed(NOT_READY, failure) => return Ok(Ended::Failed(1, failure)),
             ended => return Ok(ended),
         }
     }
@@ -245,9 +258,9 @@ impl<'a> Session<'a> {
                     None => pending().await,
                 } } => {
                     if std::mem::replace(&mut self.overdue, true) {
-                        return Ok(self.timed_out());
+                        return Ok(timed_out());
                     }
-                    self.stream.say(&Message::Signal(nix::libc::SIGKILL as u8)).await?;
+                    self.stream.say(&Message::Signal(signals::KILL)).await?;
                     self.deadline = Some(Instant::now() + PATIENCE);
                 }
             }
@@ -257,23 +270,19 @@ impl<'a> Session<'a> {
 
     /// Input of ours for the guest; none at its end.
     async fn pass(&mut self, bytes: Option<Vec<u8>>) -> Result<(), Failure> {
-        match (bytes, &mut self.input) {
-            (Some(bytes), Some(input)) => {
-                let room = self.stream.room().min(bytes.len());
-                let (now, later) = bytes.split_at(room);
-                input.give_back(later);
-                self.stream.send(now).await
-            }
-            _ => {
-                self.input = None;
-                self.stream.say(&Message::Eof).await
-            }
-        }
+        let (Some(bytes), Some(input)) = (bytes, &mut self.input) else {
+            self.input = None;
+            return self.stream.say(&Message::Eof).await;
+        };
+        let room = self.stream.room().min(bytes.len());
+        let (now, later) = bytes.split_at(room);
+        input.give_back(later);
+        self.stream.send(now).await
     }
 
     /// A signal of ours is the guest's.
     async fn tell(&mut self, number: u8) -> Result<Option<Ended>, Failure> {
-        if i32::from(number) == nix::libc::SIGWINCH {
+        if number == signals::WINCH {
             if let Ok((columns, rows)) = crossterm::terminal::size() {
                 self.stream.say(&Message::Resize { rows, columns }).await?;
             }
@@ -296,13 +305,13 @@ impl<'a> Session<'a> {
                 written = self.output.written() => if let Err(error) = written {
                     return Ok(unread(&error));
                 },
-                number = self.signals.next() => if i32::from(number) != nix::libc::SIGWINCH {
+                number = self.signals.next() => if number != signals::WINCH {
                     return Ok(Ended::Signaled(number));
                 },
             }
         }
         Ok(match end {
-            _ if self.overdue => self.timed_out(),
+            _ if self.overdue => timed_out(),
             End::Exited(code) => Ended::Exited(code),
             End::Signaled(number) => Ended::Signaled(number),
             End::Failed { code, why } => {
@@ -310,20 +319,18 @@ impl<'a> Session<'a> {
             }
         })
     }
+}
 
-    fn timed_out(&self) -> Ended {
-        let failure = Failure::new(Code::Timeout, "the command took too long and was killed");
-        Ended::Failed(
-            TIMED_OUT,
-            failure.with_hint("give it longer with --timeout"),
-        )
-    }
+fn timed_out() -> Ended {
+    let failure = Failure::new(Code::Timeout, "the command took too long and was killed");
+    let failure = failure.with_hint("give it longer with --timeout");
+    Ended::Failed(TIMED_OUT, failure)
 }
 
 /// Nobody reads what the command writes any more.
 fn unread(error: &io::Error) -> Ended {
     if error.kind() == io::ErrorKind::BrokenPipe {
-        return Ended::Signaled(nix::libc::SIGPIPE as u8);
+        return Ended::Signaled(signals::PIPE);
     }
     let message = format!("could not write what the command wrote: {error}");
     Ended::Failed(1, Failure::new(Code::RuntimeError, message))
@@ -334,15 +341,16 @@ struct Signals(Vec<(u8, Signal)>);
 
 impl Signals {
     fn new(has_terminal: bool) -> io::Result<Self> {
+        // With their numbers on Linux, which the guest is told.
         let kinds = [
-            SignalKind::interrupt(),
-            SignalKind::terminate(),
-            SignalKind::hangup(),
-            SignalKind::quit(),
+            (1, SignalKind::hangup()),
+            (2, SignalKind::interrupt()),
+            (3, SignalKind::quit()),
+            (15, SignalKind::terminate()),
         ];
-        let resize = has_terminal.then(SignalKind::window_change);
+        let resize = has_terminal.then(|| (signals::WINCH, SignalKind::window_change()));
         let kinds = kinds.into_iter().chain(resize);
-        let all = kinds.map(|kind| Ok((kind.as_raw_value() as u8, signal(kind)?)));
+        let all = kinds.map(|(number, kind)| Ok((number, signal(kind)?)));
         Ok(Self(all.collect::<io::Result<_>>()?))
     }
 

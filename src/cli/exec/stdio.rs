@@ -150,9 +150,10 @@ impl Output {
     /// Resolves when so many bytes are out of the way. Cancel-safe.
     pub(super) async fn written(&mut self) -> io::Result<usize> {
         match self {
-            Self::Kept { fresh: 0, .. } => std::future::pending().await,
+            Self::Kept { fresh: 0, .. } | Self::Passed { under_way: 0, .. } => {
+                std::future::pending().await
+            }
             Self::Kept { fresh, .. } => Ok(std::mem::take(fresh)),
-            Self::Passed { under_way: 0, .. } => std::future::pending().await,
             Self::Passed {
                 writer,
                 waiting,

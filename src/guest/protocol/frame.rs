@@ -11,7 +11,7 @@ pub(crate) const LONGEST_PAYLOAD: usize = 32 * 1024 - HEADER;
 
 /// What a new host says before its *hello*: empty lines, as many as complete any frame that the
 /// host before it was cut off in.
-pub(crate) const FLUSH: [u8; HEADER + LONGEST_PAYLOAD] = [b'\n'; HEADER + LONGEST_PAYLOAD];
+pub(crate) static FLUSH: [u8; HEADER + LONGEST_PAYLOAD] = [b'\n'; HEADER + LONGEST_PAYLOAD];
 
 /// A piece of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +47,8 @@ fn checksum(head: [u8; 8], payload: &[u8]) -> u32 {
     sum.add(&head);
     sum.add(payload);
     let sum = sum.finish();
-    (sum ^ (sum >> 32)) as u32
+    let [.., a, b, c, d] = (sum ^ (sum >> 32)).to_be_bytes();
+    u32::from_be_bytes([a, b, c, d])
 }
 
 /// A fast checksum of a stream that is split anywhere at multiples of 8 bytes but for its end.
@@ -69,7 +70,9 @@ impl Sum {
             self.0 = (self.0.rotate_left(23) ^ word).wrapping_mul(FACTOR);
         };
         let (words, rest) = bytes.as_chunks::<8>();
-        words.iter().for_each(|word| mix(u64::from_le_bytes(*word)));
+        for word in words {
+            mix(u64::from_le_bytes(*word));
+        }
         if !rest.is_empty() {
             let mut last = [0; 8];
             last[..rest.len()].copy_from_slice(rest);

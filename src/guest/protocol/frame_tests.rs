@@ -22,10 +22,12 @@ fn drain(decoder: &mut Decoder, bytes: &[u8], seen: &mut Vec<Seen>) {
 fn conversation() -> (Vec<u8>, Vec<Seen>) {
     let mut bytes = b"\n{\"say\":\"a\"}\n".to_vec();
     let mut seen = vec![Seen::Line(b"{\"say\":\"a\"}".to_vec())];
-    let long: Vec<u8> = (0..LONGEST_PAYLOAD).map(|at| (at * 7) as u8).collect();
+    let long: Vec<u8> = (0..LONGEST_PAYLOAD)
+        .map(|at| (at * 7).to_le_bytes()[0])
+        .collect();
     let payloads: [&[u8]; 5] = [b"", b"\n", b"\xf5\xf5\n{}\n", &long, b"x"];
     for (stream, payload) in (7..).zip(payloads) {
-        let kind = payload.len() as u8;
+        let kind = payload.len().to_le_bytes()[0];
         Frame {
             kind,
             stream,
@@ -154,7 +156,9 @@ fn endless_nonsense_takes_bounded_memory() {
 fn the_sum_is_the_same_in_pieces_and_another_for_other_bytes() {
     let sum = |pieces: &[&[u8]]| {
         let mut sum = Sum::default();
-        pieces.iter().for_each(|piece| sum.add(piece));
+        for piece in pieces {
+            sum.add(piece);
+        }
         sum.finish()
     };
     let bytes: Vec<u8> = (0..100).collect();

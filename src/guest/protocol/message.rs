@@ -157,7 +157,7 @@ impl<'a> Message<'a> {
                 while !why.is_char_boundary(cut) {
                     cut -= 1;
                 }
-                (kind::END, [&[2, *code], why[..cut].as_bytes()].concat())
+                (kind::END, [&[2, *code], &why.as_bytes()[..cut]].concat())
             }
         }
     }
@@ -208,7 +208,9 @@ impl Open {
                 for list in [&command.argv, &command.env] {
                     let count = u16::try_from(list.len()).unwrap_or(u16::MAX);
                     out.extend(count.to_le_bytes());
-                    list.iter().for_each(|word| string(&mut out, word));
+                    for word in list {
+                        string(&mut out, word);
+                    }
                 }
             }
         }

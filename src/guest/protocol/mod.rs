@@ -30,5 +30,12 @@ pub(crate) const INPUT_WINDOW: u32 = 64 * 1024;
 /// The exit code of a stream that came too early: the guest is not ready (`EX_TEMPFAIL`).
 pub(crate) const NOT_READY: u8 = 75;
 
+/// Signals by their numbers on Linux, whatever the host is.
+pub(crate) mod signals {
+    pub(crate) const KILL: u8 = 9;
+    pub(crate) const PIPE: u8 = 13;
+    pub(crate) const WINCH: u8 = 28;
+}
+
 /// Streams that an agent carries at a time.
 pub(crate) const MOST_STREAMS: usize = 256;

@@ -26,7 +26,7 @@ const LONGEST_QUEUE: usize = 4096;
 fn not_ready() -> End {
     End::Failed {
         code: NOT_READY,
-        why: "the guest is not ready yet".to_owned(),
+        why: "the agent in the guest does not answer yet".to_owned(),
     }
 }
 
@@ -122,22 +122,22 @@ impl Agent {
         }
     }
 
-    /// A client says something on a stream; what it is to hear at once comes back. `ready` is
-    /// whether the guest is.
+    /// A client says something on a stream; what it is to hear at once comes back. `expected` is
+    /// whether an agent will answer yet.
     pub(super) fn relay(
         &mut self,
         client: ClientId,
         piece: &Piece,
-        ready: bool,
+        expected: bool,
     ) -> Vec<(ClientId, Piece)> {
         let relayed = match self.session {
-            Session::Agreed => self.streams.from_client(client, piece),
+            Session::Agreed => self.streams.hear_client(client, piece),
             Session::TooOld => Relayed::refused(
                 client,
                 piece.stream,
                 "the agent in this guest is older than this program: build the image again and make a new VM of it",
             ),
-            Session::Asked(_) if ready => {
+            Session::Asked(_) if !expected => {
                 Relayed::refused(client, piece.stream, super::relay::NO_AGENT)
             }
             Session::Asked(_) => Relayed::ended(client, piece.stream, not_ready()),
@@ -209,7 +209,7 @@ impl Agent {
             match self.incoming.next() {
                 None => break,
                 Some(Incoming::Frame(frame)) => {
-                    let relayed = self.streams.from_agent(&frame);
+                    let relayed = self.streams.hear_agent(&frame);
                     to_guest.extend(relayed.to_guest);
                     said.pieces.extend(relayed.to_clients);
                 }

@@ -9,15 +9,17 @@ use crate::shim::protocol::Piece;
 /// Why a stream comes to nothing.
 pub(super) const NO_AGENT: &str =
     "no agent answers in this guest; the image that `smolvm-tui image build` makes has one";
-pub(super) const AGENT_GONE: &str = "the agent in the guest went away";
+pub(super) const AGENT_GONE: &str = "the guest went away, or the agent in it";
 const ENDED: &str = "the VM ended";
 
 impl<H: Host> Owner<H> {
     /// A client says something on a stream.
     pub(super) fn relay(&mut self, client: ClientId, piece: &Piece) {
-        let ready = self.state.ready;
+        // One that spoke in this boot will speak again, to a shim that has just taken over too.
+        let boot = self.state.boot.as_ref();
+        let expected = !self.state.ready || boot.is_some_and(|boot| !boot.guest_stages.is_empty());
         let heard = match self.live.as_mut().map(|live| &mut live.agent) {
-            Some(Some(agent)) => agent.relay(client, piece, ready),
+            Some(Some(agent)) => agent.relay(client, piece, expected),
             Some(None) => Relayed::refused(client, piece.stream, NO_AGENT).to_clients,
             None => {
                 let failure = self.not_running("reach");

@@ -75,7 +75,7 @@ impl Relayed {
 
 impl Streams {
     /// A client says something on a stream of its.
-    pub(super) fn from_client(&mut self, client: ClientId, piece: &Piece) -> Relayed {
+    pub(super) fn hear_client(&mut self, client: ClientId, piece: &Piece) -> Relayed {
         let mut relayed = Relayed::default();
         let stream = piece.stream;
         let known = self
@@ -141,7 +141,7 @@ impl Streams {
     }
 
     /// The agent says something on a stream.
-    pub(super) fn from_agent(&mut self, frame: &Frame<'_>) -> Relayed {
+    pub(super) fn hear_agent(&mut self, frame: &Frame<'_>) -> Relayed {
         let mut relayed = Relayed::default();
         let id = frame.stream;
         let Some(relay) = self.open.get_mut(&id) else {
@@ -151,17 +151,12 @@ impl Streams {
         match Message::decode(frame) {
             Some(Message::Data(bytes) | Message::Errors(bytes)) => {
                 let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
-                match relay.to_client.checked_sub(length) {
-                    Some(left) => relay.to_client = left,
-                    None => {
-                        self.break_off(
-                            id,
-                            "the guest sent more than there was room for",
-                            &mut relayed,
-                        );
-                        return relayed;
-                    }
-                }
+                let Some(left) = relay.to_client.checked_sub(length) else {
+                    let why = "the guest sent more than there was room for";
+                    self.break_off(id, why, &mut relayed);
+                    return relayed;
+                };
+                relay.to_client = left;
             }
             Some(Message::Credit(more)) => match relay.to_guest.checked_add(more) {
                 Some(room @ ..=INPUT_WINDOW) => relay.to_guest = room,

@@ -27,12 +27,12 @@ fn heard(relayed: &Relayed) -> Vec<(u32, String)> {
 }
 
 fn say(streams: &mut Streams, client: ClientId, stream: u32, message: &Message<'_>) -> Relayed {
-    streams.from_client(client, &Piece::new(stream, message))
+    streams.hear_client(client, &Piece::new(stream, message))
 }
 
 fn answer(streams: &mut Streams, stream: u32, message: &Message<'_>) -> Relayed {
     let (kind, payload) = message.parts();
-    streams.from_agent(&Frame {
+    streams.hear_agent(&Frame {
         kind,
         stream,
         payload: &payload,
@@ -84,7 +84,7 @@ fn a_guest_that_sends_more_than_there_is_room_for_loses_the_stream() {
 #[test]
 fn a_client_that_sends_or_asks_for_more_than_a_window_loses_the_stream() {
     let mut streams = Streams::default();
-    let chunk = [0; 32 * 1024 - 12];
+    let chunk = vec![0; 32 * 1024 - 12];
     say(&mut streams, ANN, 1, &open(0));
     assert!(!ended(&say(&mut streams, ANN, 1, &Message::Data(&chunk))));
     assert!(!ended(&say(&mut streams, ANN, 1, &Message::Data(&chunk))));
@@ -141,5 +141,5 @@ fn there_are_no_more_streams_than_the_agent_carries() {
         kind: 77,
         payload: Vec::new(),
     };
-    assert!(ended(&streams.from_client(ANN, &nonsense)));
+    assert!(ended(&streams.hear_client(ANN, &nonsense)));
 }
