@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
-pub(super) use self::guest::ExecArgs;
+pub(super) use self::guest::{CpArgs, ExecArgs};
 pub(super) use self::serial::{Beginning, ExpectArgs, SendArgs};
 use super::doctor::DoctorArgs;
 use crate::backends::resolve;
@@ -83,6 +83,8 @@ pub(super) enum Command {
     Console(ConsoleArgs),
     /// Run a command in the guest
     Exec(ExecArgs),
+    /// Copy files and directories into a guest, or out of it
+    Cp(CpArgs),
     /// Type text on a VM's serial console
     Send(SendArgs),
     /// Wait for text on a VM's serial console
@@ -323,6 +325,7 @@ impl Command {
             Self::Info(_) => "info",
             Self::Console(_) => "console",
             Self::Exec(_) => "exec",
+            Self::Cp(_) => "cp",
             Self::Send(_) => "send",
             Self::Expect(_) => "expect",
             Self::Screen(_) => "screen",

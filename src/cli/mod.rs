@@ -20,6 +20,7 @@ mod boots;
 mod config;
 mod console;
 mod context;
+mod cp;
 mod create;
 mod dashboard;
 mod doctor;
@@ -37,6 +38,7 @@ mod man;
 mod mend;
 mod output;
 mod pty;
+mod reach;
 mod runtime;
 mod screen;
 mod send;
@@ -87,6 +89,7 @@ fn run(cli: Cli) -> Outcome {
         Command::Info(args) => ls::info(&context, &args),
         Command::Console(args) => console::run(&context, &args),
         Command::Exec(args) => exec::run(&context, &args),
+        Command::Cp(args) => cp::run(&context, &args),
         Command::Send(args) => send::run(&context, &args),
         Command::Expect(args) => expect::run(&context, &args),
         Command::Screen(args) => screen::run(&context, &args),

@@ -25,6 +25,7 @@ mod modules;
 mod packages;
 pub(crate) mod protocol;
 mod staging;
+pub(crate) mod tree;
 
 pub use elf::ElfError;
 pub use error::GuestError;

@@ -8,6 +8,7 @@
 mod bad_input;
 mod choice;
 mod console;
+mod cp;
 mod dashboard;
 mod doctor;
 mod exec;

@@ -25,6 +25,10 @@ mod shell;
 mod stages;
 mod start;
 mod streams;
+mod transfer;
+#[path = "../../guest/tree/mod.rs"]
+#[expect(dead_code, reason = "the host tells how far it is")]
+mod tree;
 mod users;
 mod vsock;
 mod wire;

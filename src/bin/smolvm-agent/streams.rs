@@ -9,8 +9,9 @@ use nix::sys::wait::WaitStatus;
 
 use crate::command::{Process, read, waiting, write};
 use crate::protocol::frame::LONGEST_PAYLOAD;
-use crate::protocol::message::{End, Message, Task};
+use crate::protocol::message::{End, Message, Open, Task};
 use crate::protocol::{INPUT_WINDOW, MOST_STREAMS, signals};
+use crate::transfer::Transfer;
 
 /// Commands are heard only while less than this waits for the host, in bytes.
 const HIGH_WATER: usize = 256 * 1024;
@@ -25,6 +26,7 @@ const STDIN: u64 = 2;
 #[derive(Default)]
 pub(crate) struct Streams {
     open: BTreeMap<u32, Stream>,
+    transfers: BTreeMap<u32, Transfer>,
     /// Where output is read to.
     buffer: Vec<u8>,
 }
@@ -56,16 +58,14 @@ impl Streams {
         out: &mut Vec<u8>,
     ) {
         if let Message::Open(open) = said {
-            let opened = if self.open.contains_key(&id) || self.open.len() >= MOST_STREAMS {
-                Err(End::failed("the agent has too many streams already"))
-            } else {
-                let Task::Run(command) = &open.task;
-                Process::start(command, root)
-                    .and_then(|process| Stream::new(process, open.credit, id, epoll))
-            };
-            match opened {
-                Ok(stream) => drop(self.open.insert(id, stream)),
-                Err(end) => say(out, id, &Message::End(end)),
+            if let Err(end) = self.begin(id, &open, root, epoll) {
+                say(out, id, &Message::End(end));
+            }
+            return;
+        }
+        if let Some(transfer) = self.transfers.get_mut(&id) {
+            if transfer.hear(id, &said, out) {
+                self.transfers.remove(&id);
             }
             return;
         }
@@ -93,6 +93,29 @@ impl Streams {
             Message::Close => self.drop_stream(id),
             Message::Signal(_) | Message::Open(_) | Message::Errors(_) | Message::End(_) => {}
         }
+    }
+
+    fn begin(
+        &mut self,
+        id: u32,
+        open: &Open,
+        root: Option<&Path>,
+        epoll: &Epoll,
+    ) -> Result<(), End> {
+        if self.open.len() + self.transfers.len() >= MOST_STREAMS {
+            return Err(End::failed("the agent has too many streams already"));
+        }
+        // Whoever gives a number anew is done with what had it.
+        self.drop_stream(id);
+        if let Task::Run(command) = &open.task {
+            let process = Process::start(command, root)?;
+            let stream = Stream::new(process, open.credit, id, epoll)?;
+            self.open.insert(id, stream);
+        } else {
+            let transfer = Transfer::begin(&open.task, open.credit, root)?;
+            self.transfers.insert(id, transfer);
+        }
+        Ok(())
     }
 
     /// Takes epoll's news of a stream.
@@ -136,7 +159,8 @@ impl Streams {
 
     /// Passes output on as far as the host has room, in turns. Whether anything was.
     pub(crate) fn pump(&mut self, out: &mut Vec<u8>) {
-        if self.buffer.is_empty() && !self.open.is_empty() {
+        let is_idle = self.open.is_empty() && self.transfers.is_empty();
+        if self.buffer.is_empty() && !is_idle {
             self.buffer = vec![0; LONGEST_PAYLOAD];
         }
         let mut moved = true;
@@ -152,17 +176,28 @@ impl Streams {
                     over.push(id);
                 }
             }
+            for (&id, transfer) in &mut self.transfers {
+                match transfer.pump(id, &mut self.buffer, out) {
+                    Ok(sent) => moved |= sent,
+                    Err(end) => {
+                        say(out, id, &Message::End(end));
+                        over.push(id);
+                    }
+                }
+            }
             for id in over {
                 self.open.remove(&id);
+                self.transfers.remove(&id);
             }
         }
-        if self.open.is_empty() {
+        if is_idle {
             self.buffer = Vec::new();
         }
     }
 
     /// The host is another one, or none: nobody is interested in these streams.
     pub(crate) fn reset(&mut self) {
+        self.transfers.clear();
         let all: Vec<u32> = self.open.keys().copied().collect();
         for id in all {
             self.drop_stream(id);
@@ -176,6 +211,7 @@ impl Streams {
 
     /// Forgets a stream; its command is killed, with all that is of its process group.
     fn drop_stream(&mut self, id: u32) {
+        self.transfers.remove(&id);
         if let Some(stream) = self.open.remove(&id)
             && stream.ended.is_none()
         {
@@ -296,6 +332,6 @@ impl Stream {
 }
 
 /// Says something that always fits a frame.
-fn say(out: &mut Vec<u8>, id: u32, message: &Message<'_>) {
+pub(crate) fn say(out: &mut Vec<u8>, id: u32, message: &Message<'_>) {
     let _ = message.encode(id, out);
 }

@@ -36,3 +36,13 @@ pub(in crate::cli) struct ExecArgs {
     #[arg(last = true, required = true, value_name = "CMD")]
     pub(in crate::cli) command: Vec<OsString>,
 }
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct CpArgs {
+    /// What to copy: a path here, or `NAME:/path` in the guest of a VM
+    #[arg(value_name = "SRC")]
+    pub(in crate::cli) source: OsString,
+    /// Where to, or the directory to put it in: the other of the two
+    #[arg(value_name = "DST")]
+    pub(in crate::cli) target: OsString,
+}

@@ -8,12 +8,13 @@ use std::time::Duration;
 
 use serde_json::json;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep_until};
 
 use super::args::ExecArgs;
 use super::context::Context;
 use super::lifecycle;
 use super::output::{self, Outcome, Reply};
+use super::reach::reach;
 use super::runtime;
 use crate::fault::{Code, Failure};
 use crate::guest::protocol::message::{Command, End, Message, Task};
@@ -30,13 +31,6 @@ const TIMED_OUT: u8 = 124;
 
 /// How long a guest may take to tell of the end of a command that was killed.
 const PATIENCE: Duration = Duration::from_secs(2);
-
-/// How long an agent may take to answer a shim that has just taken over: it calls by a socket at
-/// least so often.
-const AGENT_PATIENCE: Duration = Duration::from_secs(6);
-
-/// Between two looks whether it has.
-const MOMENT: Duration = Duration::from_millis(20);
 
 /// So many signals in a row, and we go without waiting for the guest.
 const INSISTENT: u32 = 3;
@@ -159,23 +153,15 @@ pub(super) async fn in_guest(
     timeout: Option<Duration>,
     output: &mut Output,
 ) -> Result<Ended, Failure> {
-    let mut patience = None;
-    loop {
-        let client = context.fleet.connect(name).await?;
+    reach(context, name, timeout, async |client| {
         let stream = Stream::open(client, Task::Run(command.clone())).await?;
         let session = Session::new(stream, command, timeout, output)?;
-        match session.run().await? {
-            Ended::Failed(NOT_READY, _) if patience.is_none_or(|until| Instant::now() < until) => {
-                let ready = Context::ready_timeout(timeout);
-                lifecycle::wait(&context.fleet, name, ready).await?;
-                // A shim that has just taken over and its agent find each other in a moment.
-                patience.get_or_insert(Instant::now() + AGENT_PATIENCE);
-                sleep(MOMENT).await;
-            }
-            Ended::Failed(NOT_READY, failure) => return Ok(Ended::Failed(1, failure)),
-            ended => return Ok(ended),
-        }
-    }
+        Ok(match session.run().await? {
+            Ended::Failed(NOT_READY, _) => None,
+            ended => Some(ended),
+        })
+    })
+    .await
 }
 
 /// A command that runs, and all that happens on this side meanwhile.

@@ -51,39 +51,61 @@ fn checksum(head: [u8; 8], payload: &[u8]) -> u32 {
     u32::from_be_bytes([a, b, c, d])
 }
 
-/// A fast checksum of a stream that is split anywhere at multiples of 8 bytes but for its end.
+/// A fast checksum of a stream, the same however it is split.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Sum(u64);
+pub(crate) struct Sum {
+    mixed: u64,
+    /// What is not a word yet.
+    rest: [u8; 8],
+    length: usize,
+}
 
 impl Default for Sum {
     fn default() -> Self {
-        // Not zero, which zeros would leave as it is.
-        Self(0x243f_6a88_85a3_08d3)
+        Self {
+            // Not zero, which zeros would leave as it is.
+            mixed: 0x243f_6a88_85a3_08d3,
+            rest: [0; 8],
+            length: 0,
+        }
     }
 }
 
 impl Sum {
-    /// Adds bytes; all but the last piece hold a multiple of 8.
-    pub(crate) fn add(&mut self, bytes: &[u8]) {
-        const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
-        let mut mix = |word: u64| {
-            self.0 = (self.0.rotate_left(23) ^ word).wrapping_mul(FACTOR);
-        };
+    /// Adds bytes.
+    pub(crate) fn add(&mut self, mut bytes: &[u8]) {
+        if self.length > 0 {
+            let (begin, tail) = bytes.split_at(bytes.len().min(8 - self.length));
+            self.rest[self.length..][..begin.len()].copy_from_slice(begin);
+            self.length += begin.len();
+            bytes = tail;
+            if self.length < 8 {
+                return;
+            }
+            self.mix(u64::from_le_bytes(self.rest));
+            self.length = 0;
+        }
         let (words, rest) = bytes.as_chunks::<8>();
         for word in words {
-            mix(u64::from_le_bytes(*word));
+            self.mix(u64::from_le_bytes(*word));
         }
-        if !rest.is_empty() {
-            let mut last = [0; 8];
-            last[..rest.len()].copy_from_slice(rest);
-            // With its length, or zeros at the end would not count.
-            mix(u64::from_le_bytes(last) ^ ((rest.len() as u64) << 56));
-        }
+        self.rest[..rest.len()].copy_from_slice(rest);
+        self.length = rest.len();
+    }
+
+    fn mix(&mut self, word: u64) {
+        const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
+        self.mixed = (self.mixed.rotate_left(23) ^ word).wrapping_mul(FACTOR);
     }
 
     /// The sum of all that was added.
-    pub(crate) fn finish(self) -> u64 {
-        let mut sum = self.0;
+    pub(crate) fn finish(mut self) -> u64 {
+        if self.length > 0 {
+            self.rest[self.length..].fill(0);
+            // With its length, or zeros at the end would not count.
+            self.mix(u64::from_le_bytes(self.rest) ^ ((self.length as u64) << 56));
+        }
+        let mut sum = self.mixed;
         sum ^= sum >> 29;
         sum = sum.wrapping_mul(0xbf58_476d_1ce4_e5b9);
         sum ^ (sum >> 32)

@@ -162,10 +162,12 @@ fn the_sum_is_the_same_in_pieces_and_another_for_other_bytes() {
         sum.finish()
     };
     let bytes: Vec<u8> = (0..100).collect();
-    assert_eq!(
-        sum(&[&bytes]),
-        sum(&[&bytes[..8], &bytes[8..64], &bytes[64..]])
-    );
+    for cut in 0..=100 {
+        for next in (cut..=100).step_by(7) {
+            let pieces = [&bytes[..cut], &bytes[cut..next], &bytes[next..]];
+            assert_eq!(sum(&pieces), sum(&[&bytes]));
+        }
+    }
     let mut sums: Vec<u64> = (0..100).map(|end| sum(&[&[0; 100][..end]])).collect();
     for at in 0..100 {
         let mut other = bytes.clone();
@@ -196,8 +198,14 @@ fn every_message_survives_the_wire_and_one_that_is_cut_short_is_none() {
         code: 127,
         why: "no such ü".to_owned(),
     };
+    let transfer = |task| Message::Open(Open { credit: 1, task });
     for message in [
         Message::Open(open),
+        transfer(Task::Fetch(b"/etc".to_vec())),
+        transfer(Task::Store {
+            path: b"/tmp".to_vec(),
+            name: b"x".to_vec(),
+        }),
         Message::Data(b"bytes"),
         Message::Errors(b""),
         Message::Eof,

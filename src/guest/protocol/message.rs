@@ -57,6 +57,16 @@ pub(crate) struct Open {
 pub(crate) enum Task {
     /// Run a command.
     Run(Command),
+    /// Make at `path`, or in it where that is a directory, the files that come as a stream of
+    /// `guest::tree`. Ends well when all has its name.
+    Store {
+        /// Where; relative to root's home.
+        path: Vec<u8>,
+        /// What it is called where `path` is a directory.
+        name: Vec<u8>,
+    },
+    /// Send the file or directory at this path as such a stream.
+    Fetch(Vec<u8>),
 }
 
 /// A command. Strings are bytes as the kernel takes them, without zeros.
@@ -213,6 +223,15 @@ impl Open {
                     }
                 }
             }
+            Task::Store { path, name } => {
+                out.push(1);
+                string(&mut out, path);
+                string(&mut out, name);
+            }
+            Task::Fetch(path) => {
+                out.push(2);
+                string(&mut out, path);
+            }
         }
         out
     }
@@ -232,6 +251,11 @@ impl Open {
                     env: fields.strings()?,
                 })
             }
+            1 => Task::Store {
+                path: fields.string()?,
+                name: fields.string()?,
+            },
+            2 => Task::Fetch(fields.string()?),
             _ => return None,
         };
         Some(Self { credit, task })
