@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -10,7 +10,7 @@ use crate::backends::qemu::disk::Format;
 use crate::backends::qemu::img_program;
 use crate::backends::{BackendError, Launch};
 use crate::fault::io_error;
-use crate::vm::DiskMode;
+use crate::vm::{DiskMode, private_file};
 
 /// What is copied at a time where nothing better is to be had, in bytes.
 const CHUNK: usize = 1 << 20;
@@ -60,14 +60,7 @@ fn copy(
     let aside = target.with_extension("raw.new");
     let build = || {
         // Made by us first, so that it is readable by its owner only.
-        let file = File::options()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&aside)
-            .map_err(io_error("create", &aside))?;
+        let file = private_file(&aside).map_err(io_error("create", &aside))?;
         match format {
             Format::Raw => {
                 let source = File::open(base).map_err(io_error("open", base))?;

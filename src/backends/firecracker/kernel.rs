@@ -3,7 +3,6 @@
 
 use std::fs::{self, File};
 use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
@@ -11,6 +10,7 @@ use sha2::{Digest, Sha256};
 use crate::backends::BackendError;
 use crate::fault::io_error;
 use crate::guest::{self, plain_kernel};
+use crate::vm::private_file;
 
 /// How the names of unpacked kernels begin; what they were unpacked from follows.
 const PREFIX: &str = "vmlinux-";
@@ -45,12 +45,7 @@ pub(super) fn provide(path: &Path, dir: &Path) -> Result<PathBuf, BackendError> 
     })?;
     forget_others(dir);
     let aside = dir.join(format!("{PREFIX}new"));
-    let written = File::options()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&aside)
+    let written = private_file(&aside)
         .and_then(|mut file| file.write_all(&kernel))
         .and_then(|()| fs::rename(&aside, &unpacked));
     if let Err(source) = written {

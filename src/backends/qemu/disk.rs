@@ -2,13 +2,13 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use super::program::img_program;
 use crate::backends::BackendError;
 use crate::fault::io_error;
+use crate::vm::private_file;
 
 /// The form of a disk image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,13 +64,7 @@ pub fn create_overlay(
     let (base_text, aside_text) = (text(&base)?, text(&aside)?);
     let program = img_program()?;
     // Made by us first, so that it is readable by its owner only.
-    File::options()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&aside)
-        .map_err(io_error("create", &aside))?;
+    private_file(&aside).map_err(io_error("create", &aside))?;
     let mut command = Command::new(&program);
     command
         .args(["create", "-q", "-f", "qcow2", "-F", format.word(), "-b"])

@@ -40,8 +40,14 @@ pub(super) fn check_private(dir: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
-pub(super) fn private_file(path: &Path) -> io::Result<File> {
+/// A file that is empty and its owner's alone, to write and to read again. One that is there keeps
+/// its mode.
+///
+/// # Errors
+/// As open(2).
+pub fn private_file(path: &Path) -> io::Result<File> {
     OpenOptions::new()
+        .read(true)
         .write(true)
         .create(true)
         .truncate(true)
