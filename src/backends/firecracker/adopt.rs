@@ -34,7 +34,7 @@ pub(super) async fn adopt(
     let machine = FirecrackerMachine::new(
         api,
         process.clone(),
-        arch,
+        &launch.spec,
         devices,
         Metrics::read(metrics),
         &told,

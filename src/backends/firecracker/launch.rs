@@ -132,7 +132,7 @@ pub(super) async fn launch(
         machine: FirecrackerMachine::new(
             api,
             process.clone(),
-            arch,
+            &launch.spec,
             devices(&api_calls),
             Metrics::read(metrics),
             &told,
