@@ -10,9 +10,9 @@ use ratatui::style::Color;
 use unicode_width::UnicodeWidthStr;
 
 use self::screens::{screens, select};
-use super::{Role, Theme, render};
+use super::{Role, Theme, header, render};
 use crate::app::action::{Action, Context};
-use crate::app::fixture::{console_says, fleet, name, press, send};
+use crate::app::fixture::{console_says, examine, fleet, name, press, send};
 use crate::app::message::Message;
 use crate::app::state::State;
 use crate::app::update::update;
@@ -207,6 +207,28 @@ fn the_help_cuts_no_sentence_off_where_the_terminal_is_narrow() {
             if action.applies_in(Context::Dashboard) || action.applies_in(Context::Console) {
                 assert!(text.contains(action.spec().summary), "{action:?}: {text}");
             }
+        }
+    }
+}
+
+#[test]
+fn the_verdict_is_on_every_page_zoomed_or_not() {
+    for size in SIZES.into_iter().filter(|size| size.0 >= 60) {
+        for keys in ["1", "2", "3", "4", "5", "6", "2 enter"] {
+            let mut state = fleet(size);
+            examine(&mut state);
+            let verdict = header::badge(&state).0;
+            press(&mut state, keys);
+            let text = glyphs(&state);
+            assert!(text.lines().next().unwrap().contains(&verdict), "{text}");
+            state.zoomed = true;
+            let text = glyphs(&state);
+            let last = text.lines().last().unwrap();
+            let glyph: String = verdict.chars().take(1).collect();
+            let shown = if size.0 < 80 { &glyph } else { &verdict };
+            assert!(last.ends_with(shown), "{text}");
+            let types = keys.ends_with("enter");
+            assert!(!types || last.contains("ctrl-] leave"), "{text}");
         }
     }
 }
