@@ -1,6 +1,8 @@
 //! QEMU's programs on this host.
 
+use std::ffi::OsStr;
 use std::path::PathBuf;
+use std::process::{Command, Stdio};
 
 use crate::backends::BackendError;
 use crate::backends::packages::{Package, install_command};
@@ -25,6 +27,34 @@ pub fn program(arch: Arch) -> Result<PathBuf, BackendError> {
 /// `qemu-img`, which makes the layers of isolated disks.
 pub fn img_program() -> Result<PathBuf, BackendError> {
     find_program("qemu-img").ok_or_else(|| missing("qemu-img", Package::QemuImg))
+}
+
+/// Runs `program`, which is [`img_program`], with a command of it and the command's arguments.
+pub fn run_img<'a>(
+    program: PathBuf,
+    command: &str,
+    arguments: impl IntoIterator<Item = &'a OsStr>,
+) -> Result<(), BackendError> {
+    let ran = Command::new(&program)
+        .arg(command)
+        .args(arguments)
+        .current_dir("/")
+        .stdin(Stdio::null())
+        .output();
+    let output = ran.map_err(|source| BackendError::Spawn { program, source })?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let words = String::from_utf8_lossy(&output.stderr);
+    Err(BackendError::Refused {
+        program: "qemu-img",
+        command: command.to_owned(),
+        reason: words
+            .chars()
+            .filter(|c| !c.is_control())
+            .take(500)
+            .collect(),
+    })
 }
 
 fn missing(name: &str, package: Package) -> BackendError {
