@@ -138,10 +138,7 @@ pub(super) async fn launch(
             &told,
         ),
         process: process.id(),
-        argv: argv
-            .iter()
-            .map(|argument| argument.to_string_lossy().into_owned())
-            .collect(),
+        argv: process::shown(&argv),
         api_calls,
         version: Some(version),
         // They come with the start.
