@@ -55,6 +55,21 @@ pub fn private_file(path: &Path) -> io::Result<File> {
         .open(path)
 }
 
+/// Writes a private file to `aside` and puts it in the place of `path`, which is whole or as it was
+/// unless the host crashes. What could not be written is not left lying about.
+///
+/// # Errors
+/// As open(2), write(2) and rename(2).
+pub fn write_aside(aside: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let written = private_file(aside)
+        .and_then(|mut file| file.write_all(bytes))
+        .and_then(|()| fs::rename(aside, path));
+    if written.is_err() {
+        let _ = fs::remove_file(aside);
+    }
+    written
+}
+
 /// Writes a file so that it is whole or absent, also after a crash of the host.
 pub(super) fn write_durably(path: &Path, bytes: &[u8]) -> Result<(), IoError> {
     let error = io_error("write", path);
