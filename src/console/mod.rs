@@ -22,5 +22,5 @@ mod terminal;
 
 pub use filter::Filter;
 pub use sanitize::{Stripper, sanitize_line};
-pub use screen::{Attributes, Cell, Color, Cursor, CursorShape, Screen, Size};
+pub use screen::{Attribute, Attributes, Cell, Color, Cursor, CursorShape, Screen, Size};
 pub use terminal::{Modes, Terminal};
