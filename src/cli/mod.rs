@@ -39,6 +39,7 @@ mod mend;
 mod output;
 mod pty;
 mod reach;
+mod run;
 mod runtime;
 mod screen;
 mod send;
@@ -78,6 +79,7 @@ fn run(cli: Cli) -> Outcome {
     match command {
         Command::Doctor(args) => doctor::run(&context, &args),
         Command::Create(args) => create::run(&context, *args),
+        Command::Run(args) => run::run(&context, *args),
         Command::Start(args) => lifecycle::start(&context, &args),
         Command::Stop(args) => lifecycle::stop(&context, &args),
         Command::Restart(args) => lifecycle::restart(&context, &args),

@@ -19,6 +19,7 @@ mod lifecycle;
 mod network;
 mod picture;
 mod root_disk;
+mod run;
 mod stand_in;
 mod support;
 mod survival;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::seconds;
+use super::{SpecArgs, seconds};
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct ExecArgs {
@@ -14,6 +14,27 @@ pub(in crate::cli) struct ExecArgs {
     /// Boot the VM first if it does not run
     #[arg(long)]
     pub(in crate::cli) start: bool,
+    #[command(flatten)]
+    pub(in crate::cli) how: HowArgs,
+    /// The program and its arguments, which no shell looks at
+    #[arg(last = true, required = true, value_name = "CMD")]
+    pub(in crate::cli) command: Vec<OsString>,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct RunArgs {
+    #[command(flatten)]
+    pub(in crate::cli) spec: SpecArgs,
+    #[command(flatten)]
+    pub(in crate::cli) how: HowArgs,
+    /// The program and its arguments; without it the console is attached
+    #[arg(last = true, value_name = "CMD")]
+    pub(in crate::cli) command: Vec<OsString>,
+}
+
+/// How a command is run.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct HowArgs {
     /// Pass standard input on
     #[arg(short, long)]
     pub(in crate::cli) interactive: bool,
@@ -32,9 +53,6 @@ pub(in crate::cli) struct ExecArgs {
     /// As whom to run it, a name or a number; root without
     #[arg(short, long, value_name = "USER")]
     pub(in crate::cli) user: Option<OsString>,
-    /// The program and its arguments, which no shell looks at
-    #[arg(last = true, required = true, value_name = "CMD")]
-    pub(in crate::cli) command: Vec<OsString>,
 }
 
 #[derive(Debug, Args)]

@@ -10,7 +10,7 @@ use serde_json::json;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{Instant, sleep_until};
 
-use super::args::ExecArgs;
+use super::args::{ExecArgs, HowArgs};
 use super::context::Context;
 use super::lifecycle;
 use super::output::{self, Outcome, Reply};
@@ -45,48 +45,93 @@ pub(super) enum Ended {
 }
 
 pub(super) fn run(context: &Context, args: &ExecArgs) -> Outcome {
-    if context.json && (args.interactive || args.tty) {
-        let failure = Failure::new(
-            Code::UsageError,
-            "`--json` and `-i` or `-t` exclude each other",
-        );
-        return Err(failure.with_hint("JSON holds what a command wrote, once it has ended"));
-    }
-    let command = command(args)?;
-    let mut output = if context.json {
-        Output::kept()
-    } else {
-        Output::passed_on()
-    };
+    let mut run = Run::new(context, &args.how, &args.command)?;
     let ended = runtime::converse(async {
         if args.start {
             start(context, &args.name).await?;
         }
-        in_guest(context, &args.name, &command, args.timeout, &mut output).await
+        run.in_guest(context, &args.name).await
     })?;
-    let (code, signal, failure) = match ended {
-        Ended::Exited(code) => (code, None, None),
-        Ended::Signaled(number) => (number.saturating_add(128), Some(number), None),
-        Ended::Failed(code, failure) => (code, None, Some(failure)),
-    };
-    let mut reply = Reply::default();
-    if let Some((stdout, stderr)) = output.into_text() {
-        let ran = failure.is_none();
-        reply.data = json!({
-            "name": args.name,
-            "guest_exit_code": ran.then_some(code),
-            "signal": signal,
-            "stdout": stdout,
-            "stderr": stderr,
-        });
+    Ok(run.reply(&args.name, ended))
+}
+
+/// A command that is to be run, and what is done with its output.
+pub(super) struct Run {
+    command: Command,
+    timeout: Option<Duration>,
+    output: Output,
+}
+
+impl Run {
+    pub(super) fn new(
+        context: &Context,
+        how: &HowArgs,
+        argv: &[OsString],
+    ) -> Result<Self, Failure> {
+        if context.json && (how.interactive || how.tty) {
+            let message = "`--json` and `-i` or `-t` exclude each other";
+            return Err(Failure::new(Code::UsageError, message)
+                .with_hint("JSON holds what a command wrote, once it has ended"));
+        }
+        Ok(Self {
+            command: command(how, argv)?,
+            timeout: how.timeout,
+            output: if context.json {
+                Output::kept()
+            } else {
+                Output::passed_on()
+            },
+        })
     }
-    reply.exit_code = Some(code);
-    reply.failure = failure;
-    Ok(reply)
+
+    /// Runs it in the guest of `name`, once that is ready.
+    pub(super) async fn in_guest(
+        &mut self,
+        context: &Context,
+        name: &str,
+    ) -> Result<Ended, Failure> {
+        let Self {
+            command,
+            timeout,
+            output,
+        } = self;
+        reach(context, name, *timeout, async |client| {
+            let stream = Stream::open(client, Task::Run(command.clone())).await?;
+            let session = Session::new(stream, command, *timeout, output)?;
+            Ok(match session.run().await? {
+                Ended::Failed(NOT_READY, _) => None,
+                ended => Some(ended),
+            })
+        })
+        .await
+    }
+
+    /// What it came to.
+    pub(super) fn reply(self, name: &str, ended: Ended) -> Reply {
+        let (code, signal, failure) = match ended {
+            Ended::Exited(code) => (code, None, None),
+            Ended::Signaled(number) => (number.saturating_add(128), Some(number), None),
+            Ended::Failed(code, failure) => (code, None, Some(failure)),
+        };
+        let mut reply = Reply::default();
+        if let Some((stdout, stderr)) = self.output.into_text() {
+            let ran = failure.is_none();
+            reply.data = json!({
+                "name": name,
+                "guest_exit_code": ran.then_some(code),
+                "signal": signal,
+                "stdout": stdout,
+                "stderr": stderr,
+            });
+        }
+        reply.exit_code = Some(code);
+        reply.failure = failure;
+        reply
+    }
 }
 
 /// Boots the VM unless it lives, and waits until its guest is ready.
-async fn start(context: &Context, name: &str) -> Result<(), Failure> {
+pub(super) async fn start(context: &Context, name: &str) -> Result<(), Failure> {
     let fleet = &context.fleet;
     let vm = fleet.operate(name, Operation::Start, false, None).await?;
     if !vm.state.ready {
@@ -96,18 +141,18 @@ async fn start(context: &Context, name: &str) -> Result<(), Failure> {
 }
 
 /// The command as the agent is told it.
-fn command(args: &ExecArgs) -> Result<Command, Failure> {
+fn command(how: &HowArgs, argv: &[OsString]) -> Result<Command, Failure> {
     let wrong = |what: String| Failure::new(Code::UsageError, what);
     let mut env: Vec<Vec<u8>> = Vec::new();
     let mut add = |variable: OsString| env.push(variable.into_vec());
-    if args.tty
+    if how.tty
         && let Some(term) = std::env::var_os("TERM")
     {
         let mut variable = OsString::from("TERM=");
         variable.push(term);
         add(variable);
     }
-    for variable in &args.env {
+    for variable in &how.env {
         let bytes = variable.as_bytes();
         match bytes.iter().position(|&byte| byte == b'=') {
             Some(1..) => add(variable.clone()),
@@ -132,36 +177,13 @@ fn command(args: &ExecArgs) -> Result<Command, Failure> {
             .map_or_else(Vec::new, |text: &OsStr| text.as_bytes().to_vec())
     };
     Ok(Command {
-        argv: args
-            .command
-            .iter()
-            .map(|word| word.as_bytes().to_vec())
-            .collect(),
+        argv: argv.iter().map(|word| word.as_bytes().to_vec()).collect(),
         env,
-        cwd: bytes(&args.cwd),
-        user: bytes(&args.user),
-        stdin: args.interactive,
-        tty: args.tty.then(size),
+        cwd: bytes(&how.cwd),
+        user: bytes(&how.user),
+        stdin: how.interactive,
+        tty: how.tty.then(size),
     })
-}
-
-/// Runs a command in the guest of `name`, once it is ready.
-pub(super) async fn in_guest(
-    context: &Context,
-    name: &str,
-    command: &Command,
-    timeout: Option<Duration>,
-    output: &mut Output,
-) -> Result<Ended, Failure> {
-    reach(context, name, timeout, async |client| {
-        let stream = Stream::open(client, Task::Run(command.clone())).await?;
-        let session = Session::new(stream, command, timeout, output)?;
-        Ok(match session.run().await? {
-            Ended::Failed(NOT_READY, _) => None,
-            ended => Some(ended),
-        })
-    })
-    .await
 }
 
 /// A command that runs, and all that happens on this side meanwhile.
@@ -323,10 +345,10 @@ fn unread(error: &io::Error) -> Ended {
 }
 
 /// The signals that are the guest's, not ours.
-struct Signals(Vec<(u8, Signal)>);
+pub(super) struct Signals(Vec<(u8, Signal)>);
 
 impl Signals {
-    fn new(has_terminal: bool) -> io::Result<Self> {
+    pub(super) fn new(has_terminal: bool) -> io::Result<Self> {
         // With their numbers on Linux, which the guest is told.
         let kinds = [
             (1, SignalKind::hangup()),
@@ -341,7 +363,7 @@ impl Signals {
     }
 
     /// The number of the next one. Cancel-safe.
-    async fn next(&mut self) -> u8 {
+    pub(super) async fn next(&mut self) -> u8 {
         let each = self.0.iter_mut().map(|(number, signal)| {
             let number = *number;
             Box::pin(async move {
