@@ -5,6 +5,7 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
@@ -23,6 +24,9 @@ pub(crate) struct Receiver {
     pending: Vec<u8>,
     /// The directories that were entered, and what they are to be when they are complete.
     entered: Vec<(OwnedFd, Option<(u32, TimeSpec)>)>,
+    /// The directory that is all of it, complete, and what it is to be once it is in its place: one
+    /// that its owner may not write to could not be moved.
+    whole: Option<(OwnedFd, u32, TimeSpec)>,
     /// The file at hand, what is left of it, and what it is to be.
     file: Option<Writing>,
     /// Bits that a mode may have here.
@@ -77,6 +81,7 @@ impl Receiver {
         Ok(Self {
             pending: Vec::new(),
             entered: vec![(directory, None)],
+            whole: None,
             file: None,
             modes,
             temporary: Some(temporary),
@@ -150,8 +155,16 @@ impl Receiver {
             return Ok(());
         };
         let moved = self.move_out(&temporary);
-        let _ = fs::remove_dir_all(&temporary);
-        moved
+        if moved.is_err() {
+            remove(&temporary);
+            return moved;
+        }
+        let _ = fs::remove_dir(&temporary);
+        if let Some((directory, mode, time)) = self.whole.take() {
+            let settled = settle(directory, mode, time);
+            settled.map_err(|error| told("write", &self.place)(error.into()))?;
+        }
+        Ok(())
     }
 
     fn move_out(&self, temporary: &Path) -> Result<(), String> {
@@ -248,7 +261,11 @@ impl Receiver {
                 let Some((directory, Some((mode, time)))) = self.entered.pop() else {
                     return Err("the sender left where it never was".to_owned());
                 };
-                settle(directory, mode, time).map_err(failed)?;
+                if depth == 2 {
+                    self.whole = Some((directory, mode, time));
+                } else {
+                    settle(directory, mode, time).map_err(failed)?;
+                }
             }
             Item::End if depth == 1 && self.progress.items > 0 => self.complete = true,
             Item::End => return Err("the sender ended in the midst of it".to_owned()),
@@ -272,9 +289,26 @@ impl Receiver {
 impl Drop for Receiver {
     fn drop(&mut self) {
         if let Some(temporary) = &self.temporary {
-            // Directories that are not complete are the owner's to write to.
-            let _ = fs::remove_dir_all(temporary);
+            remove(temporary);
         }
+    }
+}
+
+/// Removes what was made, directories too that their owner may not write to.
+fn remove(directory: &Path) {
+    fn open_up(directory: &Path) {
+        let _ = fs::set_permissions(directory, fs::Permissions::from_mode(0o700));
+        for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+            // Not that of what a link leads to.
+            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                open_up(&entry.path());
+            }
+        }
+    }
+    if fs::remove_dir_all(directory).is_err() {
+        open_up(directory);
+        // What stays has a name that tells what it is.
+        let _ = fs::remove_dir_all(directory);
     }
 }
 

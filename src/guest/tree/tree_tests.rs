@@ -57,12 +57,20 @@ fn sample(root: &Path) {
     symlink("/etc/passwd", root.join("a/link")).unwrap();
     fs::set_permissions(root.join("zehn ü\n"), fs::Permissions::from_mode(0o751)).unwrap();
     fs::set_permissions(root.join("a/b"), fs::Permissions::from_mode(0o500)).unwrap();
+    fs::set_permissions(root, fs::Permissions::from_mode(0o555)).unwrap();
     for (at, name) in (1..).zip(["a/nothing", "a/b/some", "a/b", "a", ""]) {
         let time = UNIX_EPOCH + Duration::from_secs(1_000_000_000 + at);
         fs::File::open(root.join(name))
             .unwrap()
             .set_modified(time)
             .unwrap();
+    }
+}
+
+/// Lets a sample be removed by who made it.
+fn open_up(path: &Path) {
+    for place in [path.to_owned(), path.join("a"), path.join("a/b")] {
+        fs::set_permissions(place, fs::Permissions::from_mode(0o700)).unwrap();
     }
 }
 
@@ -102,7 +110,14 @@ fn a_tree_arrives_as_it_was_however_the_stream_is_split() {
         let to = dir.path().join(number.to_string());
         receive(&to, &bytes, piece.max(7)).unwrap();
         assert_eq!(listing(&to), listing(&from));
+        // One that fails at the end is removed, directories included that nobody may write to.
+        let all = names(dir.path()).len();
+        assert!(receive(&to.join("x/y"), &bytes, 4096).is_err());
+        assert!(receive(&dir.path().join("z"), &bytes[..bytes.len() - 1], 4096).is_err());
+        assert_eq!(names(dir.path()).len(), all);
+        open_up(&to);
     }
+    open_up(&from);
 }
 
 #[test]
