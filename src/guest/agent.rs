@@ -63,6 +63,11 @@ pub enum ToAgent {
     PowerOff,
     /// Sync file systems and reboot.
     Reboot,
+    /// What time it is: a guest that was paused does not know.
+    Clock {
+        /// µs since 1970.
+        unix_us: u64,
+    },
     /// The size of the terminal on the serial line.
     Resize {
         /// Rows.
@@ -141,6 +146,14 @@ mod tests {
             ),
             (ToAgent::PowerOff, Request::PowerOff),
             (ToAgent::Reboot, Request::Reboot),
+            (
+                ToAgent::Clock {
+                    unix_us: 1_800_000_000_000_000,
+                },
+                Request::Clock {
+                    unix_us: 1_800_000_000_000_000,
+                },
+            ),
             (
                 ToAgent::Resize {
                     rows: 50,

@@ -347,3 +347,21 @@ fn a_guest_without_an_agent_says_so_at_once() {
         begun.elapsed()
     );
 }
+
+#[test]
+fn a_guest_knows_what_time_it_is_also_after_a_pause() {
+    let bed = Bed::with_web();
+    let behind = || {
+        let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_millis();
+        let now = i128::try_from(now).unwrap();
+        let there: i128 = sh(&bed, "date +%s").trim().parse().unwrap();
+        // Of the guest's second everything has begun.
+        now - there * 1000
+    };
+    assert!((-500..1500).contains(&behind()), "{} ms", behind());
+    sh(&bed, "date -s @1000000000");
+    assert!(behind() > 10_000);
+    bed.run(&["pause", "web"]).ok();
+    bed.run(&["resume", "web"]).ok();
+    wait_until("the clock to be right", || (-500..1500).contains(&behind()));
+}

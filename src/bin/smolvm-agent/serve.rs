@@ -22,7 +22,7 @@ use crate::power::{self, End};
 use crate::protocol::frame::Incoming;
 use crate::protocol::message::Message;
 use crate::shell::Shell;
-use crate::stages::{Stages, now_us};
+use crate::stages::{Stages, now_us, set_clock};
 use crate::streams::{self, Streams};
 use crate::wire::{self, Request};
 
@@ -237,6 +237,12 @@ impl Agent {
                     port.begin(session);
                 }
                 return self.say_ready(stages);
+            }
+            Request::Clock { unix_us } => {
+                if let Err(error) = set_clock(unix_us) {
+                    warn(&format!("cannot set the clock: {error}"));
+                }
+                None
             }
             Request::Resize { rows, columns } => {
                 shell.resize(rows, columns);

@@ -28,6 +28,11 @@ pub(crate) enum Request {
     PowerOff,
     /// Sync and reboot.
     Reboot,
+    /// Set the clock.
+    Clock {
+        /// µs since 1970.
+        unix_us: u64,
+    },
     /// The size of the terminal on the serial line.
     Resize {
         /// Rows.
@@ -44,12 +49,16 @@ impl Request {
         let fields = flat_object(line)?;
         let field = |key: &str| fields.iter().find(|(name, _)| *name == key);
         let number = |key: &str| field(key)?.1.parse().ok();
+        let long = |key: &str| field(key)?.1.parse().ok();
         match field("say")?.1 {
             "hello" => Some(Self::Hello {
-                session: field("session").and_then(|it| it.1.parse().ok()),
+                session: long("session"),
             }),
             "power_off" => Some(Self::PowerOff),
             "reboot" => Some(Self::Reboot),
+            "clock" => Some(Self::Clock {
+                unix_us: long("unix_us")?,
+            }),
             "resize" => Some(Self::Resize {
                 rows: number("rows")?,
                 columns: number("columns")?,
@@ -64,6 +73,7 @@ impl Request {
             Self::Hello { .. } => "hello",
             Self::PowerOff => "power_off",
             Self::Reboot => "reboot",
+            Self::Clock { .. } => "clock",
             Self::Resize { .. } => "resize",
         }
     }

@@ -84,7 +84,10 @@ impl<H: Host> Owner<H> {
                 self.answer_all(work.askers, &Ok(Answer::Done));
             }
             Ok(Step::Paused) => self.operated(work, Phase::Paused),
-            Ok(Step::Resumed) => self.operated(work, Phase::Running),
+            Ok(Step::Resumed) => {
+                self.operated(work, Phase::Running);
+                self.tell_time();
+            }
             Err(failure) => self.work_failed(work, failure),
         }
     }

@@ -4,6 +4,7 @@ use super::clients::ClientId;
 use super::host::Host;
 use super::owner::Owner;
 use super::streams::Relayed;
+use crate::guest::agent::ToAgent;
 use crate::shim::protocol::Piece;
 
 /// Why a stream comes to nothing.
@@ -13,6 +14,16 @@ pub(super) const AGENT_GONE: &str = "the guest went away, or the agent in it";
 const ENDED: &str = "the VM ended";
 
 impl<H: Host> Owner<H> {
+    /// Tells the guest what time it is, which it cannot know after a pause, nor where it has no
+    /// clock of its own.
+    pub(super) fn tell_time(&mut self) {
+        let now = jiff::Timestamp::now().as_microsecond();
+        let agent = self.live.as_mut().and_then(|live| live.agent.as_mut());
+        if let (Some(agent), Ok(unix_us)) = (agent, u64::try_from(now)) {
+            agent.say(&ToAgent::Clock { unix_us });
+        }
+    }
+
     /// A client says something on a stream.
     pub(super) fn relay(&mut self, client: ClientId, piece: &Piece) {
         // One that spoke in this boot will speak again, to a shim that has just taken over too.

@@ -112,9 +112,13 @@ impl<H: Host> Owner<H> {
                 if let Some(boot) = self.state.boot.as_mut().filter(|_| !self.boot.recorded) {
                     boot.guest_stages = GuestStages::new(stages);
                 }
+                let first = !self.state.ready;
                 let end = self.console.borrow().end();
                 self.stamp(BootPhase::Ready, at, end);
                 self.fit_first();
+                if first {
+                    self.tell_time();
+                }
             }
         }
     }
