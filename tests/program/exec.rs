@@ -362,6 +362,8 @@ fn a_guest_knows_what_time_it_is_also_after_a_pause() {
     sh(&bed, "date -s @1000000000");
     assert!(behind() > 10_000);
     bed.run(&["pause", "web"]).ok();
+    bed.run(&["exec", "web", "--", "true"])
+        .failed(1, &["paused", "resume"]);
     bed.run(&["resume", "web"]).ok();
     wait_until("the clock to be right", || (-500..1500).contains(&behind()));
 }

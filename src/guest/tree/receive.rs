@@ -320,7 +320,10 @@ const OWNER_ALL: Mode = Mode::S_IRWXU;
 
 /// Gives a complete file or directory its mode and its time.
 fn settle(made: impl AsFd, bits: u32, time: TimeSpec) -> nix::Result<()> {
-    #[expect(clippy::useless_conversion, reason = "a mode has 16 bits on macOS")]
+    #[cfg_attr(
+        target_os = "linux",
+        expect(clippy::useless_conversion, reason = "a mode has 16 bits on macOS")
+    )]
     let bits = bits.try_into().unwrap_or(0);
     fchmod(made.as_fd(), Mode::from_bits_truncate(bits))?;
     futimens(made.as_fd(), &time, &time)
@@ -329,7 +332,10 @@ fn settle(made: impl AsFd, bits: u32, time: TimeSpec) -> nix::Result<()> {
 /// Whether the disk has room for so many bytes, as far as it tells.
 fn has_room(file: &File, size: u64) -> io::Result<()> {
     let disk = nix::sys::statvfs::fstatvfs(file)?;
-    #[expect(clippy::useless_conversion, reason = "they are narrower on macOS")]
+    #[cfg_attr(
+        target_os = "linux",
+        expect(clippy::useless_conversion, reason = "they are narrower on macOS")
+    )]
     let (free, block) = (
         u64::from(disk.blocks_available()),
         u64::from(disk.fragment_size()),

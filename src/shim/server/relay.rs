@@ -5,7 +5,9 @@ use super::host::Host;
 use super::owner::Owner;
 use super::streams::Relayed;
 use crate::guest::agent::ToAgent;
+use crate::guest::protocol::message::Message;
 use crate::shim::protocol::Piece;
+use crate::vm::Phase;
 
 /// Why a stream comes to nothing.
 pub(super) const NO_AGENT: &str =
@@ -29,6 +31,11 @@ impl<H: Host> Owner<H> {
         // One that spoke in this boot will speak again, to a shim that has just taken over too.
         let boot = self.state.boot.as_ref();
         let expected = !self.state.ready || boot.is_some_and(|boot| !boot.guest_stages.is_empty());
+        let begins = matches!(piece.message(), Some(Message::Open(_)));
+        if begins && self.state.phase == Phase::Paused {
+            let why = "the VM is paused; `smolvm-tui resume` lets it go on";
+            return self.tell_pieces(Relayed::refused(client, piece.stream, why).to_clients);
+        }
         let heard = match self.live.as_mut().map(|live| &mut live.agent) {
             Some(Some(agent)) => agent.relay(client, piece, expected),
             Some(None) => Relayed::refused(client, piece.stream, NO_AGENT).to_clients,
