@@ -23,6 +23,7 @@ mod kernel;
 mod metadata;
 mod modules;
 mod packages;
+mod signature;
 mod staging;
 
 pub use elf::ElfError;

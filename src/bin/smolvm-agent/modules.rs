@@ -2,15 +2,17 @@
 //!
 //! The image's `/etc/modules.smolvm` has one line a device: a bus (`pci`, `mmio`), `pvpanic`, or the
 //! number of a virtio device type (virtio 1.2, section 5), then the modules in the order in which they must
-//! be loaded. The modules lie unpacked in `/lib/modules/<release>/`.
+//! be loaded. The modules lie unpacked in `/lib/modules/<release>/`, without their signatures, which
+//! take long to check; those lie beside them for a kernel that insists.
 
 use std::collections::BTreeMap;
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Read};
 use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 
+use nix::errno::Errno;
 use nix::libc;
 
 use crate::cmdline::Cmdline;
@@ -112,21 +114,43 @@ impl Modules {
         let parameters = CString::new(parameters)?;
         // SAFETY: finit_module(2) reads the descriptor and the string, both alive here; it
         // touches nothing else of this process.
-        let done = unsafe {
+        let done = outcome(unsafe {
             libc::syscall(
                 libc::SYS_finit_module,
                 file.as_raw_fd(),
                 parameters.as_ptr(),
                 0,
             )
-        };
+        });
         match done {
-            0 => Ok(()),
-            _ => match io::Error::last_os_error() {
-                error if error.raw_os_error() == Some(libc::EEXIST) => Ok(()),
-                error => Err(error),
-            },
+            // `module.sig_enforce`, or a lockdown.
+            Err(Errno::EKEYREJECTED | Errno::EPERM) => self.load_signed(file, module, &parameters),
+            done => Ok(done?),
         }
+    }
+
+    /// Loads a module with its signature.
+    fn load_signed(&self, mut file: File, module: &str, parameters: &CStr) -> io::Result<()> {
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes)?;
+        bytes.extend(fs::read(self.directory.join(format!("{module}.ko.sig")))?);
+        // SAFETY: init_module(2) reads the bytes and the string, both alive here.
+        Ok(outcome(unsafe {
+            libc::syscall(
+                libc::SYS_init_module,
+                bytes.as_ptr(),
+                bytes.len(),
+                parameters.as_ptr(),
+            )
+        })?)
+    }
+}
+
+/// What loading a module came to; one that is there already is loaded.
+fn outcome(returned: libc::c_long) -> nix::Result<()> {
+    match Errno::result(returned) {
+        Ok(_) | Err(Errno::EEXIST) => Ok(()),
+        Err(error) => Err(error),
     }
 }
 
