@@ -16,8 +16,10 @@ mod mounts;
 mod net;
 mod port;
 mod power;
+mod precedence;
 mod root;
 mod serve;
+mod setup;
 mod shell;
 mod stages;
 mod vsock;
@@ -27,10 +29,9 @@ use std::process::{Command, ExitCode};
 use std::time::Duration;
 
 use cmdline::Cmdline;
-use devices::Wave;
-use log::{quieten_kernel, warn};
-use modules::Modules;
+use log::{quieten_kernel, speaks_of_levels, warn};
 use serve::Agent;
+use setup::Setup;
 use shell::Shell;
 use stages::Stages;
 
@@ -65,27 +66,31 @@ fn run() -> std::io::Result<std::convert::Infallible> {
     // Signals are blocked before the first child exists, and uevents are listened to before the
     // first module can cause one, so that neither is missed.
     let mut agent = Agent::new()?;
-    let mut modules = Modules::read(&cmdline);
-    modules.load(Wave::First);
-    stages.mark("modules");
-    net::bring_up(&cmdline);
-    stages.mark("network");
-
     shell::install_tools();
     let mut shell = Shell::new(&cmdline);
-    if let Some(device) = cmdline.value("smolvm.root") {
-        modules.load(Wave::Rest);
+    let root = cmdline.value("smolvm.root").map(str::to_owned);
+    let hushed = !speaks_of_levels(&cmdline);
+    let mut setup = Setup::begin(cmdline);
+    stages.mark("modules");
+    if root.is_some() || !precedence::is_exclusive() {
+        setup.network();
+        stages.mark("network");
+    }
+    if let Some(device) = root {
+        setup.drivers();
         // Does not return when the disk has an init of its own.
-        match root::enter(device) {
+        match root::enter(&device) {
             Ok(directory) => shell.live_in(directory),
             Err(why) => warn(&why),
         }
         stages.mark("root");
     }
-    quieten_kernel(&cmdline);
+    if hushed {
+        quieten_kernel();
+    }
     shell.start();
     stages.mark("shell");
-    agent.serve(shell, modules, stages)
+    agent.serve(shell, setup, stages)
 }
 
 /// What is left when the agent itself has failed: a shell on whatever PID 1 was given.

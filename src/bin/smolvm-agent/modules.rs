@@ -29,6 +29,8 @@ pub(crate) struct Modules {
     parameters: Vec<(String, String)>,
     /// The firmware lists the devices on the memory bus.
     mmio_listed: bool,
+    /// The virtio devices on the PCI bus that have no driver yet.
+    waiting: Vec<PciDevice>,
     loaded: Vec<String>,
 }
 
@@ -58,14 +60,16 @@ impl Modules {
             directory: Path::new("/lib/modules").join(release),
             parameters,
             mmio_listed: false,
+            waiting: Vec::new(),
             loaded: Vec::new(),
         }
     }
 
     /// Loads what the devices need.
     pub(crate) fn load(&mut self, wave: Wave) {
-        if wave == Wave::First {
-            self.load_buses();
+        match wave {
+            Wave::Port => self.load_buses(),
+            Wave::Network | Wave::Rest => bind(std::mem::take(&mut self.waiting).iter()),
         }
         for device in devices::due(virtio_devices(), wave) {
             self.load_for(&device.to_string());
@@ -76,11 +80,19 @@ impl Modules {
     }
 
     fn load_buses(&mut self) {
-        if entries("/sys/bus/pci/devices")
-            .iter()
-            .any(|device| devices::on_pci(&text(&device.join("vendor"))))
-        {
+        let devices = pci_devices();
+        if !devices.is_empty() {
+            // Only the way to the host is set up now: each device takes milliseconds.
+            let urgent = devices.iter().any(|device| device.leads_to_host);
+            if urgent {
+                set(Path::new(AUTOPROBE), "0");
+            }
             self.load_for("pci");
+            if urgent {
+                bind(devices.iter().filter(|device| device.leads_to_host));
+                set(Path::new(AUTOPROBE), "1");
+                self.waiting = devices.into_iter().filter(|it| !it.leads_to_host).collect();
+            }
         }
         self.mmio_listed = entries("/sys/bus/platform/devices")
             .iter()
@@ -151,6 +163,49 @@ fn outcome(returned: libc::c_long) -> nix::Result<()> {
     match Errno::result(returned) {
         Ok(_) | Err(Errno::EEXIST) => Ok(()),
         Err(error) => Err(error),
+    }
+}
+
+/// Whether a driver that comes takes the devices of its kind (Linux, `Documentation/ABI/testing/sysfs-bus-pci`).
+const AUTOPROBE: &str = "/sys/bus/pci/drivers_autoprobe";
+
+/// A virtio device on the PCI bus.
+struct PciDevice {
+    name: String,
+    /// The agent reaches the host on it.
+    leads_to_host: bool,
+}
+
+/// The virtio devices on the PCI bus.
+fn pci_devices() -> Vec<PciDevice> {
+    entries("/sys/bus/pci/devices")
+        .iter()
+        .filter(|device| devices::on_pci(&text(&device.join("vendor"))))
+        .filter_map(|device| {
+            Some(PciDevice {
+                name: device.file_name()?.to_str()?.to_owned(),
+                leads_to_host: devices::leads_to_host(&text(&device.join("device"))),
+            })
+        })
+        .collect()
+}
+
+/// Gives devices to the driver of virtio devices.
+fn bind<'a>(devices: impl Iterator<Item = &'a PciDevice>) {
+    for device in devices {
+        set(
+            Path::new("/sys/bus/pci/drivers/virtio-pci/bind"),
+            &device.name,
+        );
+    }
+}
+
+fn set(attribute: &Path, value: &str) {
+    if let Err(error) = fs::write(attribute, value) {
+        warn(&format!(
+            "cannot write {value} to {}: {error}",
+            attribute.display()
+        ));
     }
 }
 

@@ -14,11 +14,11 @@ use nix::sys::socket::{
 };
 use nix::sys::wait::{WaitPidFlag, waitpid};
 
-use crate::devices::Wave;
 use crate::log::warn;
-use crate::modules::Modules;
 use crate::port::Port;
 use crate::power::{self, End};
+use crate::precedence::{self, Precedence};
+use crate::setup::Setup;
 use crate::shell::Shell;
 use crate::stages::{Stages, now_us};
 use crate::wire::{self, Request};
@@ -87,10 +87,11 @@ impl Agent {
     pub(crate) fn serve(
         &mut self,
         mut shell: Shell,
-        mut modules: Modules,
+        mut setup: Setup,
         mut stages: Stages,
     ) -> io::Result<Infallible> {
         let born_us = now_us();
+        precedence::take(Precedence::Last);
         self.find_port(&mut stages);
         let mut events = [EpollEvent::empty(); 4];
         loop {
@@ -99,24 +100,28 @@ impl Agent {
                 self.ready = Some(wire::ready(env!("CARGO_PKG_VERSION"), stages.iter()));
                 self.say_ready();
                 // The host knows; what nobody waited for comes now.
-                modules.load(Wave::Rest);
+                setup.finish();
             }
             let waited_us = now_us().saturating_sub(born_us);
             let shell_ms = match (self.ready.is_none(), shell.restart_in_ms()) {
                 (_, Some(0)) => {
+                    // The place is handed down.
+                    precedence::take(Precedence::Usual);
                     shell.start();
                     Some(0)
                 }
                 (_, Some(pause_ms)) => Some(pause_ms),
                 (false, None) => None,
                 (true, None) if waited_us < SOON_US => {
-                    // On a machine with one CPU this runs the shell until it waits for input.
+                    // On a machine with one CPU this runs the shell until it waits for input: we
+                    // come last.
                     // SAFETY: sched_yield(2) takes nothing and touches nothing.
                     unsafe { libc::sched_yield() };
                     Some(0)
                 }
                 // The longer it takes, the less a moment more matters: at most a thirtieth.
                 (true, None) => {
+                    precedence::take(Precedence::Usual);
                     let pause_ms = (waited_us / 30_000).clamp(*SELDOM_MS.start(), *SELDOM_MS.end());
                     u16::try_from(pause_ms).ok()
                 }
