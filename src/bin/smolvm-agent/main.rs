@@ -59,12 +59,9 @@ fn run() -> std::io::Result<std::convert::Infallible> {
     mounts::mount_all();
     stages.mark("mounts");
     let cmdline = Cmdline::read();
-    power::take_over_ctrl_alt_del();
-    let name = cmdline.value("smolvm.name").unwrap_or("smolvm");
-    net::name_host(name);
+    net::name_host(&cmdline);
 
-    // Signals are blocked before the first child exists, and uevents are listened to before the
-    // first module can cause one, so that neither is missed.
+    // Signals are blocked before the first child exists, so that none is missed.
     let mut agent = Agent::new()?;
     shell::install_tools();
     let mut shell = Shell::new(&cmdline);

@@ -46,7 +46,7 @@ pub(crate) struct Agent {
 }
 
 impl Agent {
-    /// Blocks the signals that PID 1 handles and starts to listen to devices.
+    /// Blocks the signals that PID 1 handles.
     pub(crate) fn new() -> io::Result<Self> {
         let mut mask = SigSet::empty();
         // The last three are what `reboot`, `halt` and `poweroff` of busybox send to PID 1, SIGINT
@@ -64,20 +64,10 @@ impl Agent {
         let signals = SignalFd::with_flags(&mask, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?;
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
         epoll.add(&signals, EpollEvent::new(EpollFlags::EPOLLIN, SIGNALS))?;
-        let uevents = match listen_to_devices() {
-            Ok(socket) => {
-                epoll.add(&socket, EpollEvent::new(EpollFlags::EPOLLIN, UEVENTS))?;
-                Some(socket)
-            }
-            Err(error) => {
-                warn(&format!("cannot listen to new devices: {error}"));
-                None
-            }
-        };
         Ok(Self {
             epoll,
             signals,
-            uevents,
+            uevents: None,
             port: None,
             ready: None,
         })
@@ -93,6 +83,10 @@ impl Agent {
         let born_us = now_us();
         precedence::take(Precedence::Last);
         self.find_port(&mut stages);
+        if self.port.is_none() {
+            // By now it is there, as a rule; each device that is told of costs time.
+            self.await_port(&mut stages);
+        }
         let mut events = [EpollEvent::empty(); 4];
         loop {
             if self.ready.is_none() && shell.reads() {
@@ -145,6 +139,21 @@ impl Agent {
                 }
             }
         }
+    }
+
+    /// Listens to devices until the port is found.
+    fn await_port(&mut self, stages: &mut Stages) {
+        let watched = listen_to_devices().and_then(|socket| {
+            self.epoll
+                .add(&socket, EpollEvent::new(EpollFlags::EPOLLIN, UEVENTS))?;
+            Ok(socket)
+        });
+        match watched {
+            Ok(socket) => self.uevents = Some(socket),
+            Err(error) => warn(&format!("cannot listen to new devices: {error}")),
+        }
+        // It may have come in between.
+        self.find_port(stages);
     }
 
     /// Opens the port as soon as it is there, and says what could not be said before.

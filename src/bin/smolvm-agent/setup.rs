@@ -8,6 +8,7 @@ use crate::cmdline::Cmdline;
 use crate::devices::Wave;
 use crate::modules::Modules;
 use crate::net;
+use crate::power;
 use crate::precedence::{self, Precedence};
 
 /// What is done of it, and what is still to do.
@@ -47,6 +48,7 @@ impl Setup {
         precedence::take(Precedence::First);
         self.network();
         precedence::take(Precedence::Usual);
+        power::take_over_ctrl_alt_del();
         self.drivers();
     }
 }
