@@ -201,11 +201,14 @@ fn bind<'a>(devices: impl Iterator<Item = &'a PciDevice>) {
 }
 
 fn set(attribute: &Path, value: &str) {
-    if let Err(error) = fs::write(attribute, value) {
-        warn(&format!(
+    match fs::write(attribute, value) {
+        // A kernel with the driver built in was first.
+        Err(error) if error.kind() == io::ErrorKind::ResourceBusy => {}
+        Err(error) => warn(&format!(
             "cannot write {value} to {}: {error}",
             attribute.display()
-        ));
+        )),
+        Ok(()) => {}
     }
 }
 
