@@ -25,14 +25,17 @@ fn a_host_that_stayed_for_a_while_is_called_back_at_once_and_one_that_hangs_up_i
 }
 
 #[test]
-fn what_ready_needs_is_loaded_first_and_every_type_once() {
-    let firecracker = vec![19, 2, 4, 1, 5, 2];
-    assert_eq!(devices::due(firecracker.clone(), Wave::First), [19, 1, 2]);
-    assert_eq!(devices::due(firecracker, Wave::Rest), [4, 5]);
-    let qemu = vec![5, 1, 3, 4];
-    assert_eq!(devices::due(qemu.clone(), Wave::First), [3, 1]);
-    assert_eq!(devices::due(qemu, Wave::Rest), [4, 5]);
-    assert!(devices::due(Vec::new(), Wave::First).is_empty());
+fn what_ready_needs_is_loaded_first_then_the_network_and_every_type_once() {
+    for (types, port, network, rest) in [
+        (vec![19, 2, 4, 1, 5, 2], &[19][..], &[1][..], &[2, 4, 5][..]),
+        (vec![5, 1, 19, 3, 4], &[3, 19], &[1], &[4, 5]),
+        (Vec::new(), &[], &[], &[]),
+    ] {
+        let due = |wave| devices::due(types.clone(), wave);
+        assert_eq!(due(Wave::Port), port, "{types:?}");
+        assert_eq!(due(Wave::Network), network, "{types:?}");
+        assert_eq!(due(Wave::Rest), rest, "{types:?}");
+    }
 }
 
 #[test]
@@ -45,6 +48,16 @@ fn a_bus_counts_only_when_a_virtio_device_is_on_it() {
     }
     assert!(devices::on_pci("0x1af4"));
     assert!(!devices::on_pci("0x8086") && !devices::on_pci(""));
+    for (id, leads) in [
+        ("0x1043", true),
+        ("0x1003", true),
+        ("0x1053", true),
+        ("0x1041", false),
+        ("0x1000", false),
+        ("", false),
+    ] {
+        assert_eq!(devices::leads_to_host(id), leads, "{id}");
+    }
     assert!(devices::is_pvpanic("0x1b36", "0x0011"));
     assert!(!devices::is_pvpanic("0x1b36", "0x0008"));
 }

@@ -13,6 +13,7 @@ use super::image::BuildOptions;
 use super::kernel::Kernel;
 use super::modules::{self, Selection};
 use super::packages::{self, KernelFiles, Packages};
+use super::signature;
 use super::staging::{Content, Draft, hash_of_bytes};
 use crate::fault::{IoError, io_error};
 use crate::vm::Arch;
@@ -256,8 +257,12 @@ fn initramfs(
     ] {
         archive.file(path, 0o644, text.as_bytes().to_vec());
     }
-    for (name, module) in selection.files {
-        archive.file(&format!("lib/modules/{release}/{name}.ko"), 0o644, module);
+    for (name, mut module) in selection.files {
+        let path = format!("lib/modules/{release}/{name}.ko");
+        if let Some(signature) = signature::split_off(&mut module) {
+            archive.file(&format!("{path}.sig"), 0o644, signature);
+        }
+        archive.file(&path, 0o644, module);
     }
     archive.into_bytes()
 }

@@ -24,6 +24,7 @@ mod metadata;
 mod modules;
 mod packages;
 pub(crate) mod protocol;
+mod signature;
 mod staging;
 pub(crate) mod tree;
 

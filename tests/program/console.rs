@@ -227,7 +227,7 @@ fn who_only_looks_types_nothing_and_changes_no_size() {
         .ok();
     looking.wait_for("th42ere");
     let screen = bed.run(&["screen", "web"]).ok().stdout;
-    assert!(!screen.contains("mis"), "{screen}");
+    assert!(!screen.contains("chief"), "{screen}");
     assert!(!screen.contains("29 100"), "{screen}");
     looking.send([0x1d]);
     assert_eq!(looking.exit_code(), 0);

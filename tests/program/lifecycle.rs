@@ -61,6 +61,24 @@ fn a_vm_boots_answers_stops_boots_again_and_leaves_nothing_behind() {
 }
 
 #[test]
+fn what_is_typed_as_soon_as_a_guest_is_ready_has_the_network() {
+    let bed = Bed::with_web();
+    bed.run(&["send", "web", "ip route; cat /etc/hostname\\n"])
+        .ok();
+    for expected in ["^default via 10.0.2.2", "^web$"] {
+        bed.run(&["expect", "web", expected, "--timeout", "30"])
+            .ok();
+    }
+    // The agent's place before everything else is handed down to nobody, nor its place behind.
+    bed.run(&["send", "web", "grep policy /proc/1/sched /proc/$$/sched\\n"])
+        .ok();
+    for process in ["1", "[0-9]{2,}"] {
+        let usual = format!("^/proc/{process}/sched:policy +: +0");
+        bed.run(&["expect", "web", &usual, "--timeout", "30"]).ok();
+    }
+}
+
+#[test]
 fn a_boot_has_every_phase_in_order_and_a_restart_makes_another_boot() {
     let bed = Bed::with_web();
     bed.run(&["restart", "web", "--wait", "--timeout", "90"])

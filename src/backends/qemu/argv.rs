@@ -150,11 +150,13 @@ fn accelerator(accel: Accel) -> &'static str {
     }
 }
 
-/// Emulated x86-64: with `qemu64` the kernel has less to set up than with `max`, 10 % of a boot.
+/// Emulated x86-64: with `qemu64` the kernel has less to set up than with `max`, 10 % of a boot. It
+/// has no `rdrand`, without which the kernel has no randomness to begin with and each early use of it
+/// costs thousands of instructions: 1.4 % of a boot, and programs that ask for some need not wait.
 fn cpu(arch: Arch, accel: Accel, model: CpuModel) -> &'static str {
     match (accel, arch, model) {
         (Accel::Kvm | Accel::Hvf, _, _) => "host",
-        (Accel::Tcg, Arch::X86_64, CpuModel::Fast) => "qemu64",
+        (Accel::Tcg, Arch::X86_64, CpuModel::Fast) => "qemu64,+rdrand",
         (Accel::Tcg, Arch::X86_64, CpuModel::Max) => "max",
         (Accel::Tcg, Arch::Aarch64, CpuModel::Fast) => "cortex-a72",
         // The architected pointer authentication is a cipher; QEMU's own is quick.

@@ -39,13 +39,13 @@ fn an_emulated_guest() {
     -S
     -M q35
     -accel tcg,thread=multi
-    -cpu qemu64
+    -cpu qemu64,+rdrand
     -smp 1
     -m 256M
     -bios /usr/share/qemu/qboot.rom
     -kernel /images/tiny/vmlinux
     -initrd /images/tiny/initramfs.cpio
-    -append console=ttyS0 panic=-1 reboot=t cryptomgr.notests noreplace-smp nolapic_timer smolvm.name=web smolvm.ip=10.0.2.15/24 smolvm.gw=10.0.2.2 smolvm.dns=10.0.2.3
+    -append console=ttyS0 panic=-1 reboot=t cryptomgr.notests noreplace-smp initcall_blacklist=ftrace_check_for_weak_functions,trace_eval_init nolapic_timer smolvm.name=web smolvm.ip=10.0.2.15/24 smolvm.gw=10.0.2.2 smolvm.dns=10.0.2.3
     -chardev socket,id=serial,fd=3,server=on,wait=off,logfile=/d/vms/web/gap.log,logappend=on
     -serial chardev:serial
     -chardev socket,id=qmp,fd=4,server=on,wait=off

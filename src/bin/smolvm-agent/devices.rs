@@ -1,8 +1,11 @@
 //! Which lines of the module table this machine calls for: pure choices over what sysfs names.
 
-/// virtio device types that the guest's readiness depends on, the most urgent first: the agent's
-/// way to the host (console, else socket), network, block.
-const FIRST: [u32; 4] = [3, 19, 1, 2];
+/// The virtio device types on which the agent reaches the host, the most urgent first: console, else
+/// socket.
+const PORT: [u32; 2] = [3, 19];
+
+/// The network card.
+const NETWORK: [u32; 1] = [1];
 
 /// The PCI vendor of every virtio device (virtio 1.2, section 4.1.2).
 const VIRTIO_VENDOR: &str = "0x1af4";
@@ -14,8 +17,10 @@ const PVPANIC: (&str, &str) = ("0x1b36", "0x0011");
 /// What to load now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Wave {
-    /// The buses, and what *ready* needs.
-    First,
+    /// The buses, and the agent's way to the host.
+    Port,
+    /// The network card.
+    Network,
     /// Everything else that has a device.
     Rest,
 }
@@ -33,6 +38,16 @@ pub(crate) fn on_pci(vendor: &str) -> bool {
     vendor == VIRTIO_VENDOR
 }
 
+/// Whether the agent reaches the host on a virtio device with this PCI device id, of the newer kind
+/// or the older (virtio 1.2, section 4.1.2).
+pub(crate) fn leads_to_host(device: &str) -> bool {
+    const TRANSITIONAL_CONSOLE: u32 = 0x1003;
+    const FIRST: u32 = 0x1040;
+    let id = device.strip_prefix("0x");
+    id.and_then(|id| u32::from_str_radix(id, 16).ok())
+        .is_some_and(|id| id == TRANSITIONAL_CONSOLE || PORT.iter().any(|kind| id == FIRST + kind))
+}
+
 /// Whether a PCI device is the one that tells the host of a panic.
 pub(crate) fn is_pvpanic(vendor: &str, device: &str) -> bool {
     (vendor, device) == PVPANIC
@@ -41,8 +56,12 @@ pub(crate) fn is_pvpanic(vendor: &str, device: &str) -> bool {
 /// Of the types of the virtio devices present, those whose turn it is, each once, the most urgent
 /// first.
 pub(crate) fn due(mut types: Vec<u32>, wave: Wave) -> Vec<u32> {
-    let urgency = |kind: &u32| FIRST.iter().position(|first| first == kind);
-    types.retain(|kind| urgency(kind).is_some() == (wave == Wave::First));
+    let urgency = |kind: &u32| PORT.iter().position(|port| port == kind);
+    types.retain(|kind| match wave {
+        Wave::Port => PORT.contains(kind),
+        Wave::Network => NETWORK.contains(kind),
+        Wave::Rest => !PORT.contains(kind) && !NETWORK.contains(kind),
+    });
     types.sort_unstable_by_key(|kind| (urgency(kind), *kind));
     types.dedup();
     types

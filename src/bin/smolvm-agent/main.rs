@@ -16,11 +16,13 @@ mod mounts;
 mod net;
 mod port;
 mod power;
+mod precedence;
 #[path = "../../guest/protocol/mod.rs"]
 #[expect(dead_code, reason = "the other half of it is the host's")]
 mod protocol;
 mod root;
 mod serve;
+mod setup;
 mod shell;
 mod stages;
 mod start;
@@ -37,10 +39,9 @@ use std::process::{Command, ExitCode};
 use std::time::Duration;
 
 use cmdline::Cmdline;
-use devices::Wave;
-use log::{quieten_kernel, warn};
-use modules::Modules;
+use log::{quieten_kernel, speaks_of_levels, warn};
 use serve::Agent;
+use setup::Setup;
 use shell::Shell;
 use stages::Stages;
 
@@ -68,34 +69,35 @@ fn run() -> std::io::Result<std::convert::Infallible> {
     mounts::mount_all();
     stages.mark("mounts");
     let cmdline = Cmdline::read();
-    power::take_over_ctrl_alt_del();
-    let name = cmdline.value("smolvm.name").unwrap_or("smolvm");
-    net::name_host(name);
+    net::name_host(&cmdline);
 
-    // Signals are blocked before the first child exists, and uevents are listened to before the
-    // first module can cause one, so that neither is missed.
+    // Signals are blocked before the first child exists, so that none is missed.
     let mut agent = Agent::new()?;
-    let mut modules = Modules::read(&cmdline);
-    modules.load(Wave::First);
-    stages.mark("modules");
-    net::bring_up(&cmdline);
-    stages.mark("network");
-
     shell::install_tools();
     let mut shell = Shell::new(&cmdline);
-    if let Some(device) = cmdline.value("smolvm.root") {
-        modules.load(Wave::Rest);
+    let root = cmdline.value("smolvm.root").map(str::to_owned);
+    let hushed = !speaks_of_levels(&cmdline);
+    let mut setup = Setup::begin(cmdline);
+    stages.mark("modules");
+    if root.is_some() || !precedence::is_exclusive() {
+        setup.network();
+        stages.mark("network");
+    }
+    if let Some(device) = root {
+        setup.drivers();
         // Does not return when the disk has an init of its own.
-        match root::enter(device) {
+        match root::enter(&device) {
             Ok(directory) => shell.live_in(directory),
             Err(why) => warn(&why),
         }
         stages.mark("root");
     }
-    quieten_kernel(&cmdline);
+    if hushed {
+        quieten_kernel();
+    }
     shell.start();
     stages.mark("shell");
-    agent.serve(shell, modules, stages)
+    agent.serve(shell, setup, stages)
 }
 
 /// What is left when the agent itself has failed: a shell on whatever PID 1 was given.

@@ -2,15 +2,17 @@
 //!
 //! The image's `/etc/modules.smolvm` has one line a device: a bus (`pci`, `mmio`), `pvpanic`, or the
 //! number of a virtio device type (virtio 1.2, section 5), then the modules in the order in which they must
-//! be loaded. The modules lie unpacked in `/lib/modules/<release>/`.
+//! be loaded. The modules lie unpacked in `/lib/modules/<release>/`, without their signatures, which
+//! take long to check; those lie beside them for a kernel that insists.
 
 use std::collections::BTreeMap;
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Read};
 use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 
+use nix::errno::Errno;
 use nix::libc;
 
 use crate::cmdline::Cmdline;
@@ -27,6 +29,8 @@ pub(crate) struct Modules {
     parameters: Vec<(String, String)>,
     /// The firmware lists the devices on the memory bus.
     mmio_listed: bool,
+    /// The virtio devices on the PCI bus that have no driver yet.
+    waiting: Vec<PciDevice>,
     loaded: Vec<String>,
 }
 
@@ -56,14 +60,16 @@ impl Modules {
             directory: Path::new("/lib/modules").join(release),
             parameters,
             mmio_listed: false,
+            waiting: Vec::new(),
             loaded: Vec::new(),
         }
     }
 
     /// Loads what the devices need.
     pub(crate) fn load(&mut self, wave: Wave) {
-        if wave == Wave::First {
-            self.load_buses();
+        match wave {
+            Wave::Port => self.load_buses(),
+            Wave::Network | Wave::Rest => bind(std::mem::take(&mut self.waiting).iter()),
         }
         for device in devices::due(virtio_devices(), wave) {
             self.load_for(&device.to_string());
@@ -74,11 +80,19 @@ impl Modules {
     }
 
     fn load_buses(&mut self) {
-        if entries("/sys/bus/pci/devices")
-            .iter()
-            .any(|device| devices::on_pci(&text(&device.join("vendor"))))
-        {
+        let devices = pci_devices();
+        if !devices.is_empty() {
+            // Only the way to the host is set up now: each device takes milliseconds.
+            let urgent = devices.iter().any(|device| device.leads_to_host);
+            if urgent {
+                set(Path::new(AUTOPROBE), "0");
+            }
             self.load_for("pci");
+            if urgent {
+                bind(devices.iter().filter(|device| device.leads_to_host));
+                set(Path::new(AUTOPROBE), "1");
+                self.waiting = devices.into_iter().filter(|it| !it.leads_to_host).collect();
+            }
         }
         self.mmio_listed = entries("/sys/bus/platform/devices")
             .iter()
@@ -112,21 +126,89 @@ impl Modules {
         let parameters = CString::new(parameters)?;
         // SAFETY: finit_module(2) reads the descriptor and the string, both alive here; it
         // touches nothing else of this process.
-        let done = unsafe {
+        let done = outcome(unsafe {
             libc::syscall(
                 libc::SYS_finit_module,
                 file.as_raw_fd(),
                 parameters.as_ptr(),
                 0,
             )
-        };
+        });
         match done {
-            0 => Ok(()),
-            _ => match io::Error::last_os_error() {
-                error if error.raw_os_error() == Some(libc::EEXIST) => Ok(()),
-                error => Err(error),
-            },
+            // `module.sig_enforce`, or a lockdown.
+            Err(Errno::EKEYREJECTED | Errno::EPERM) => self.load_signed(file, module, &parameters),
+            done => Ok(done?),
         }
+    }
+
+    /// Loads a module with its signature.
+    fn load_signed(&self, mut file: File, module: &str, parameters: &CStr) -> io::Result<()> {
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes)?;
+        bytes.extend(fs::read(self.directory.join(format!("{module}.ko.sig")))?);
+        // SAFETY: init_module(2) reads the bytes and the string, both alive here.
+        Ok(outcome(unsafe {
+            libc::syscall(
+                libc::SYS_init_module,
+                bytes.as_ptr(),
+                bytes.len(),
+                parameters.as_ptr(),
+            )
+        })?)
+    }
+}
+
+/// What loading a module came to; one that is there already is loaded.
+fn outcome(returned: libc::c_long) -> nix::Result<()> {
+    match Errno::result(returned) {
+        Ok(_) | Err(Errno::EEXIST) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether a driver that comes takes the devices of its kind (Linux, `Documentation/ABI/testing/sysfs-bus-pci`).
+const AUTOPROBE: &str = "/sys/bus/pci/drivers_autoprobe";
+
+/// A virtio device on the PCI bus.
+struct PciDevice {
+    name: String,
+    /// The agent reaches the host on it.
+    leads_to_host: bool,
+}
+
+/// The virtio devices on the PCI bus.
+fn pci_devices() -> Vec<PciDevice> {
+    entries("/sys/bus/pci/devices")
+        .iter()
+        .filter(|device| devices::on_pci(&text(&device.join("vendor"))))
+        .filter_map(|device| {
+            Some(PciDevice {
+                name: device.file_name()?.to_str()?.to_owned(),
+                leads_to_host: devices::leads_to_host(&text(&device.join("device"))),
+            })
+        })
+        .collect()
+}
+
+/// Gives devices to the driver of virtio devices.
+fn bind<'a>(devices: impl Iterator<Item = &'a PciDevice>) {
+    for device in devices {
+        set(
+            Path::new("/sys/bus/pci/drivers/virtio-pci/bind"),
+            &device.name,
+        );
+    }
+}
+
+fn set(attribute: &Path, value: &str) {
+    match fs::write(attribute, value) {
+        // A kernel with the driver built in was first.
+        Err(error) if error.kind() == io::ErrorKind::ResourceBusy => {}
+        Err(error) => warn(&format!(
+            "cannot write {value} to {}: {error}",
+            attribute.display()
+        )),
+        Ok(()) => {}
     }
 }
 

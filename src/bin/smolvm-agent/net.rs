@@ -16,18 +16,26 @@ use crate::cmdline::Cmdline;
 use crate::log::warn;
 use crate::modules::entries;
 
-/// Names the machine, for the prompt and for `/etc/hosts`.
-pub(crate) fn name_host(name: &str) {
+/// The machine's name.
+fn name(cmdline: &Cmdline) -> &str {
+    cmdline.value("smolvm.name").unwrap_or("smolvm")
+}
+
+/// Names the machine, for the prompt.
+pub(crate) fn name_host(cmdline: &Cmdline) {
+    let name = name(cmdline);
     if let Err(error) = nix::unistd::sethostname(name) {
         warn(&format!("cannot name the machine `{name}`: {error}"));
     }
+}
+
+/// Brings up loopback and, when it is there and the host said how, the network card; writes down how
+/// the machine is called.
+pub(crate) fn bring_up(cmdline: &Cmdline) {
+    let name = name(cmdline);
     let hosts = format!("127.0.0.1\tlocalhost\n127.0.1.1\t{name}\n::1\tlocalhost\n");
     let _ = fs::write("/etc/hosts", hosts);
     let _ = fs::write("/etc/hostname", format!("{name}\n"));
-}
-
-/// Brings up loopback and, when it is there and the host said how, the network card.
-pub(crate) fn bring_up(cmdline: &Cmdline) {
     if let Err(error) = Interfaces::open().and_then(|interfaces| interfaces.up("lo")) {
         warn(&format!("cannot bring up the loopback interface: {error}"));
     }

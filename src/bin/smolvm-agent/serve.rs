@@ -14,13 +14,13 @@ use nix::sys::socket::{
 };
 use nix::sys::wait::{WaitPidFlag, waitpid};
 
-use crate::devices::Wave;
 use crate::log::warn;
-use crate::modules::Modules;
 use crate::port::Port;
 use crate::power::{self, End};
+use crate::precedence::{self, Precedence};
 use crate::protocol::frame::Incoming;
 use crate::protocol::message::Message;
+use crate::setup::Setup;
 use crate::shell::Shell;
 use crate::stages::{Stages, now_us, set_clock};
 use crate::streams::{self, Streams};
@@ -51,7 +51,7 @@ pub(crate) struct Agent {
 }
 
 impl Agent {
-    /// Blocks the signals that PID 1 handles and starts to listen to devices.
+    /// Blocks the signals that PID 1 handles.
     pub(crate) fn new() -> io::Result<Self> {
         let mut mask = SigSet::empty();
         // The last three are what `reboot`, `halt` and `poweroff` of busybox send to PID 1, SIGINT
@@ -69,20 +69,10 @@ impl Agent {
         let signals = SignalFd::with_flags(&mask, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?;
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
         epoll.add(&signals, EpollEvent::new(EpollFlags::EPOLLIN, SIGNALS))?;
-        let uevents = match listen_to_devices() {
-            Ok(socket) => {
-                epoll.add(&socket, EpollEvent::new(EpollFlags::EPOLLIN, UEVENTS))?;
-                Some(socket)
-            }
-            Err(error) => {
-                warn(&format!("cannot listen to new devices: {error}"));
-                None
-            }
-        };
         Ok(Self {
             epoll,
             signals,
-            uevents,
+            uevents: None,
             port: None,
             ready: false,
             streams: Streams::default(),
@@ -93,11 +83,16 @@ impl Agent {
     pub(crate) fn serve(
         &mut self,
         mut shell: Shell,
-        mut modules: Modules,
+        mut setup: Setup,
         mut stages: Stages,
     ) -> io::Result<Infallible> {
         let born_us = now_us();
+        precedence::take(Precedence::Last);
         self.find_port(&mut stages);
+        if self.port.is_none() {
+            // By now it is there, as a rule; each device that is told of costs time.
+            self.await_port(&mut stages);
+        }
         let mut events = [EpollEvent::empty(); 64];
         loop {
             if !self.ready && shell.reads() {
@@ -105,24 +100,28 @@ impl Agent {
                 self.ready = true;
                 self.say_ready(&stages);
                 // The host knows; what nobody waited for comes now.
-                modules.load(Wave::Rest);
+                setup.finish();
             }
             let waited_us = now_us().saturating_sub(born_us);
             let shell_ms = match (!self.ready, shell.restart_in_ms()) {
                 (_, Some(0)) => {
+                    // The place is handed down.
+                    precedence::take(Precedence::Usual);
                     shell.start();
                     Some(0)
                 }
                 (_, Some(pause_ms)) => Some(pause_ms),
                 (false, None) => None,
                 (true, None) if waited_us < SOON_US => {
-                    // On a machine with one CPU this runs the shell until it waits for input.
+                    // On a machine with one CPU this runs the shell until it waits for input: we
+                    // come last.
                     // SAFETY: sched_yield(2) takes nothing and touches nothing.
                     unsafe { libc::sched_yield() };
                     Some(0)
                 }
                 // The longer it takes, the less a moment more matters: at most a thirtieth.
                 (true, None) => {
+                    precedence::take(Precedence::Usual);
                     let pause_ms = (waited_us / 30_000).clamp(*SELDOM_MS.start(), *SELDOM_MS.end());
                     u16::try_from(pause_ms).ok()
                 }
@@ -148,6 +147,21 @@ impl Agent {
             }
             self.pass_on();
         }
+    }
+
+    /// Listens to devices until the port is found.
+    fn await_port(&mut self, stages: &mut Stages) {
+        let watched = listen_to_devices().and_then(|socket| {
+            self.epoll
+                .add(&socket, EpollEvent::new(EpollFlags::EPOLLIN, UEVENTS))?;
+            Ok(socket)
+        });
+        match watched {
+            Ok(socket) => self.uevents = Some(socket),
+            Err(error) => warn(&format!("cannot listen to new devices: {error}")),
+        }
+        // It may have come in between.
+        self.find_port(stages);
     }
 
     /// Opens the port as soon as it is there, and says what could not be said before.
@@ -221,6 +235,10 @@ impl Agent {
                 }
                 Incoming::Frame(frame) => {
                     if let Some(said) = Message::decode(&frame) {
+                        if !self.ready {
+                            // What is started inherits the place.
+                            precedence::take(Precedence::Usual);
+                        }
                         let (id, out) = (frame.stream, &mut port.outgoing);
                         self.streams.hear(id, said, shell.root(), &self.epoll, out);
                     }
