@@ -2,7 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::future::pending;
-use std::io::{self, IsTerminal};
+use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::time::Duration;
 
@@ -60,6 +60,8 @@ pub(super) struct Run {
     command: Command,
     timeout: Option<Duration>,
     output: Output,
+    /// Read from the first attempt on: what is typed before the agent answers is the command's.
+    input: Option<Input>,
 }
 
 impl Run {
@@ -81,6 +83,7 @@ impl Run {
             } else {
                 Output::passed_on()
             },
+            input: None,
         })
     }
 
@@ -94,12 +97,27 @@ impl Run {
             command,
             timeout,
             output,
+            input,
         } = self;
+        let mut terminal = None;
         reach(context, name, *timeout, async |client| {
             let stream = Stream::open(client, Task::Run(command.clone())).await?;
-            let session = Session::new(stream, command, *timeout, output)?;
+            // Not before somebody is there: a failure is told on the terminal as it was. And not
+            // read before it is raw, or it would be read by lines.
+            if terminal.is_none() && command.tty.is_some() && command.stdin {
+                terminal = stdio::Raw::of_input().map_err(|error| unusable(&error))?;
+            }
+            if input.is_none() && command.stdin {
+                *input = Some(Input::listen());
+            }
+            let session = Session::new(stream, command, *timeout, output, input.as_mut())?;
             Ok(match session.run().await? {
-                Ended::Failed(NOT_READY, _) => None,
+                Ended::Failed(NOT_READY, _) => {
+                    if let Some(input) = input.as_mut() {
+                        input.take_back();
+                    }
+                    None
+                }
                 ended => Some(ended),
             })
         })
@@ -190,14 +208,20 @@ fn command(how: &HowArgs, argv: &[OsString]) -> Result<Command, Failure> {
 struct Session<'a> {
     stream: Stream,
     output: &'a mut Output,
-    input: Option<Input>,
+    input: Option<&'a mut Input>,
     signals: Signals,
     deadline: Option<Instant>,
     /// It was killed because its time was over.
     overdue: bool,
     /// How often we were told to end.
     told: u32,
-    _terminal: Option<stdio::Raw>,
+}
+
+fn unusable(error: &io::Error) -> Failure {
+    Failure::new(
+        Code::RuntimeError,
+        format!("could not use this terminal: {error}"),
+    )
 }
 
 impl<'a> Session<'a> {
@@ -206,31 +230,17 @@ impl<'a> Session<'a> {
         command: &Command,
         timeout: Option<Duration>,
         output: &'a mut Output,
+        input: Option<&'a mut Input>,
     ) -> Result<Self, Failure> {
-        let failed = |error: io::Error| {
-            Failure::new(
-                Code::RuntimeError,
-                format!("could not use this terminal: {error}"),
-            )
-        };
-        let raw = command.tty.is_some() && command.stdin && io::stdin().is_terminal();
         Ok(Self {
             stream,
             output,
-            input: None,
-            signals: Signals::new(command.tty.is_some()).map_err(failed)?,
+            input,
+            signals: Signals::new(command.tty.is_some()).map_err(|error| unusable(&error))?,
             deadline: timeout.map(|timeout| Instant::now() + timeout),
             overdue: false,
             told: 0,
-            _terminal: raw.then(stdio::Raw::enter).transpose().map_err(failed)?,
-        }
-        .with_input(command.stdin))
-    }
-
-    fn with_input(mut self, wanted: bool) -> Self {
-        // Not read before the terminal is raw, or it would be read by lines.
-        self.input = wanted.then(Input::listen);
-        self
+        })
     }
 
     async fn run(mut self) -> Result<Ended, Failure> {
@@ -239,7 +249,7 @@ impl<'a> Session<'a> {
             let asks = self.stream.room() > 0;
             let deadline = self.deadline;
             tokio::select! {
-                said = self.stream.next(), if hears => match said? {
+                said = self.stream.next(), if hears => match self.heard(said?) {
                     Said::Output(bytes) => self.output.write(Target::Output, bytes),
                     Said::Errors(bytes) => self.output.write(Target::Errors, bytes),
                     Said::Room => {}
@@ -276,6 +286,16 @@ impl<'a> Session<'a> {
         self.finish(end).await
     }
 
+    /// Whatever it says but its end shows that the command has our input.
+    fn heard(&mut self, said: Said) -> Said {
+        if let Some(input) = &mut self.input
+            && !matches!(said, Said::End(_))
+        {
+            input.arrived();
+        }
+        said
+    }
+
     /// Input of ours for the guest; none at its end.
     async fn pass(&mut self, bytes: Option<Vec<u8>>) -> Result<(), Failure> {
         let (Some(bytes), Some(input)) = (bytes, &mut self.input) else {
@@ -284,7 +304,7 @@ impl<'a> Session<'a> {
         };
         let room = self.stream.room().min(bytes.len());
         let (now, later) = bytes.split_at(room);
-        input.give_back(later);
+        input.give_back(now, later);
         self.stream.send(now).await
     }
 

@@ -18,9 +18,13 @@ const MOST_KEPT: usize = 16 << 20;
 pub(super) struct Raw;
 
 impl Raw {
-    pub(super) fn enter() -> io::Result<Self> {
+    /// That of standard input, where it is one.
+    pub(super) fn of_input() -> io::Result<Option<Self>> {
+        if !io::stdin().is_terminal() {
+            return Ok(None);
+        }
         crossterm::terminal::enable_raw_mode()?;
-        Ok(Self)
+        Ok(Some(Self))
     }
 }
 
@@ -35,6 +39,9 @@ impl Drop for Raw {
 pub(super) struct Input {
     pieces: Receiver<Vec<u8>>,
     held: Vec<u8>,
+    /// Sent to somebody who has not shown yet that it is there, and no more than a window.
+    sent: Vec<u8>,
+    has_arrived: bool,
 }
 
 impl Input {
@@ -52,8 +59,12 @@ impl Input {
                 }
             }
         });
-        let held = Vec::new();
-        Self { pieces, held }
+        Self {
+            pieces,
+            held: Vec::new(),
+            sent: Vec::new(),
+            has_arrived: false,
+        }
     }
 
     /// What comes next; none at the end. Cancel-safe.
@@ -65,9 +76,25 @@ impl Input {
         }
     }
 
-    /// What there was no room for.
-    pub(super) fn give_back(&mut self, bytes: &[u8]) {
-        self.held = bytes.to_vec();
+    /// So much is sent, and there was no room for the rest.
+    pub(super) fn give_back(&mut self, sent: &[u8], rest: &[u8]) {
+        self.held = rest.to_vec();
+        if !self.has_arrived {
+            self.sent.extend_from_slice(sent);
+        }
+    }
+
+    /// What was sent is where it belongs.
+    pub(super) fn arrived(&mut self) {
+        self.has_arrived = true;
+        self.sent = Vec::new();
+    }
+
+    /// Nobody was there: what was sent comes again.
+    pub(super) fn take_back(&mut self) {
+        let mut sent = std::mem::take(&mut self.sent);
+        sent.append(&mut self.held);
+        self.held = sent;
     }
 }
 
@@ -218,5 +245,31 @@ impl Writer {
             }
         });
         Self { pieces, written }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn input_that_nobody_heard_comes_again_in_order_and_once() {
+        let (send, pieces) = channel(1);
+        let mut input = Input {
+            pieces,
+            held: Vec::new(),
+            sent: Vec::new(),
+            has_arrived: false,
+        };
+        send.send(b"one two".to_vec()).await.unwrap();
+        assert_eq!(input.next().await.unwrap(), b"one two");
+        input.give_back(b"one ", b"two");
+        input.take_back();
+        assert_eq!(input.next().await.unwrap(), b"one two");
+        input.give_back(b"one two", b"");
+        input.arrived();
+        input.take_back();
+        drop(send);
+        assert_eq!(input.next().await, None);
     }
 }
