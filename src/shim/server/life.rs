@@ -291,6 +291,7 @@ impl<H: Host> Owner<H> {
             machine: launched.machine,
             serial: launched.serial,
             serial_open: true,
+            serial_waits: false,
             agent: launched.agent.map(Agent::new),
             exit: launched.exit,
             events: Some(launched.events),
