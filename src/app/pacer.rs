@@ -1,9 +1,9 @@
-//! When to draw: only what changed, never twice within 16 ms. Pure: time is handed in.
+//! When to draw: only what changed, at most 60 times a second. Pure: time is handed in.
 
 use std::time::Duration;
 
 /// The least time between two frames.
-pub const FRAME_GAP: Duration = Duration::from_millis(16);
+pub const FRAME_GAP: Duration = Duration::from_micros(16_667);
 
 /// Says when the next frame is due.
 #[derive(Clone, Copy, Debug, Default)]
@@ -60,12 +60,27 @@ mod tests {
         let mut pacer = Pacer::default();
         pacer.drawn(ms(100));
         pacer.request(ms(101));
-        assert_eq!(pacer.due(), Some(ms(116)));
+        assert_eq!(pacer.due(), Some(ms(100) + FRAME_GAP));
         pacer.request(ms(110));
-        assert_eq!(pacer.due(), Some(ms(116)));
-        pacer.drawn(ms(116));
+        assert_eq!(pacer.due(), Some(ms(100) + FRAME_GAP));
+        pacer.drawn(ms(117));
         pacer.request(ms(500));
         assert!(pacer.is_due(ms(500)));
+    }
+
+    #[test]
+    fn sixty_frames_a_second_are_the_most() {
+        let mut pacer = Pacer::default();
+        let frames = (0..1_000_000).step_by(100).filter(|&us| {
+            let now = Duration::from_micros(us);
+            pacer.request(now);
+            let is_due = pacer.is_due(now);
+            if is_due {
+                pacer.drawn(now);
+            }
+            is_due
+        });
+        assert_eq!(frames.count(), 60);
     }
 
     #[test]

@@ -119,41 +119,13 @@ impl Attached<'_> {
             self.serial.resize(self.pane, Push::FirstOnly).await?;
         }
         let mut screen = Screen::default();
-        let mut last_frame = Instant::now();
+        // The size and the recent past come by then: the first frame shows the screen as it is.
+        let mut next_frame = Instant::now() + FRAME_GAP;
         let mut stale = true;
         loop {
+            // The order is policy: however much the guest prints, keys are heard and frames drawn.
             let resized = tokio::select! {
-                piece = self.serial.next() => {
-                    match piece? {
-                        Piece::Output(bytes) => self.guest.feed(&bytes),
-                        Piece::Size(size) => self.guest.resize(size),
-                        Piece::Taken => {
-                            if let Some(paste) = self.bar.paste.take() {
-                                self.bar.paste = paste.took_one(&mut self.serial).await?;
-                            }
-                        }
-                        Piece::Refused(failure) => self.bar.note = Some(failure.message),
-                        Piece::Live | Piece::Gap(_) => {}
-                        Piece::Ended(exit) => {
-                            let how = exit.map_or_else(String::new, |exit| format!(": {}", exit.summary()));
-                            return Ok(Ending::VmEnded(how));
-                        }
-                    }
-                    stale = true;
-                    None
-                }
-                event = input.next() => match event {
-                    Some(Ok(Event::Resize(columns, rows))) => Some((columns, rows)),
-                    Some(Ok(event)) => {
-                        if let Some(ending) = self.take(event).await? {
-                            return Ok(ending);
-                        }
-                        stale = true;
-                        None
-                    }
-                    // Nobody looks at a terminal that is gone.
-                    Some(Err(_)) | None => return Ok(Ending::Told("the end of its terminal")),
-                },
+                biased;
                 told = signals.next() => match told {
                     Told::End(signal) => return Ok(Ending::Told(signal)),
                     Told::Stop => {
@@ -162,16 +134,38 @@ impl Attached<'_> {
                     }
                     Told::Resize => Some(crossterm::terminal::size().map_err(failed)?),
                 },
+                event = input.next() => match event {
+                    Some(Ok(Event::Resize(columns, rows))) => Some((columns, rows)),
+                    Some(Ok(event)) => {
+                        // What a typed key does on the screen is the guest's to say: a frame that
+                        // shows nothing new would only put off the one with its echo.
+                        let said = self.bar.text();
+                        if let Some(ending) = self.take(event).await? {
+                            return Ok(ending);
+                        }
+                        stale |= self.bar.text() != said;
+                        None
+                    }
+                    // Nobody looks at a terminal that is gone.
+                    Some(Err(_)) | None => return Ok(Ending::Told("the end of its terminal")),
+                },
                 () = sleep_until(self.bar.leaves_at()), if self.bar.leaving.is_some() => {
                     return Ok(Ending::Left);
                 }
-                () = sleep_until(last_frame + FRAME_GAP), if stale => {
+                () = sleep_until(next_frame), if stale => {
                     self.guest.view(0, &mut screen);
                     self.bar.misfit = Some((self.guest.size(), self.pane)).filter(|(guest, pane)| guest != pane);
                     host.draw(|frame| draw::render(frame, &screen, &self.bar, self.in_color))
                         .map_err(failed)?;
-                    last_frame = Instant::now();
+                    next_frame = Instant::now() + FRAME_GAP;
                     stale = false;
+                    None
+                }
+                piece = self.serial.next() => {
+                    if let Some(ending) = self.hear(piece?).await? {
+                        return Ok(ending);
+                    }
+                    stale = true;
                     None
                 }
             };
@@ -181,6 +175,30 @@ impl Attached<'_> {
                 stale = true;
             }
         }
+    }
+
+    /// Takes in what came over the serial line.
+    async fn hear(&mut self, piece: Piece) -> Result<Option<Ending>, Failure> {
+        match piece {
+            Piece::Output(bytes) => {
+                self.guest.feed(&bytes);
+                // Without it a guest that prints without end would leave the timers no turn.
+                tokio::task::yield_now().await;
+            }
+            Piece::Size(size) => self.guest.resize(size),
+            Piece::Taken => {
+                if let Some(paste) = self.bar.paste.take() {
+                    self.bar.paste = paste.took_one(&mut self.serial).await?;
+                }
+            }
+            Piece::Refused(failure) => self.bar.note = Some(failure.message),
+            Piece::Live | Piece::Gap(_) => {}
+            Piece::Ended(exit) => {
+                let how = exit.map_or_else(String::new, |exit| format!(": {}", exit.summary()));
+                return Ok(Some(Ending::VmEnded(how)));
+            }
+        }
+        Ok(None)
     }
 
     /// Takes in what the user did.

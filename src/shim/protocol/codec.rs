@@ -9,6 +9,9 @@ use crate::fault::Failure;
 /// The bytes of a frame's length field.
 const LENGTH: usize = 4;
 
+/// What a read may bring at once, in bytes: a frame or two of a guest that prints without end.
+const READ: usize = 128 * 1024;
+
 /// Kinds of frames. A client's are below 128, a shim's above, so that a peer that talks to itself
 /// notices.
 mod kind {
@@ -72,16 +75,18 @@ pub struct Decoder {
 }
 
 impl Decoder {
-    /// Where to append what was read. At most a frame and one read are ever held.
+    /// Where to append what is read, with room for it; memory that nothing was read into costs
+    /// nothing. At most a frame and one read are ever held.
     pub fn buffer(&mut self) -> &mut Vec<u8> {
         if self.taken > 0 {
             self.buffer.drain(..self.taken);
             self.taken = 0;
         }
         // A long frame must not cost its memory for the rest of a connection's life.
-        if self.buffer.is_empty() && self.buffer.capacity() > 64 * 1024 {
+        if self.buffer.is_empty() && self.buffer.capacity() > 2 * READ {
             self.buffer = Vec::new();
         }
+        self.buffer.reserve(READ);
         &mut self.buffer
     }
 

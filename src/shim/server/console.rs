@@ -7,12 +7,15 @@ use crate::console::{Screen, Size, Terminal};
 use crate::shim::log::Log;
 use crate::vm::VmPaths;
 
-/// How much of the past is at hand without a file, in bytes. A client that lags further behind
-/// than this has a gap.
+/// How much of the past is at hand without a file, in bytes.
 pub(super) const RECENT: usize = 256 * 1024;
 
+/// A client that lags further behind the guest than this, in bytes, has a gap: what the slowest draws
+/// in some 10 ms, so that its screen is never far behind.
+const MOST_BEHIND: u64 = 1 << 20;
+
 /// The most that goes into one frame, in bytes.
-const PIECE: usize = 32 * 1024;
+const PIECE: usize = 64 * 1024;
 
 /// Notes of time for the recent past; beyond, the bytes count to the note before.
 const TIMES: usize = 4096;
@@ -146,8 +149,8 @@ impl Console {
         self.recent_to = offset + bytes.len() as u64;
     }
 
-    /// What comes at `offset`, or `None` at the end. A client that has been live reads only what is
-    /// at hand; a replay reads the files too.
+    /// What comes at `offset`, or `None` at the end. A client that has been live has a gap where it
+    /// lags too far behind; a replay has all that is kept.
     pub(super) fn read(&self, offset: u64, live: bool) -> Option<Piece> {
         let from = self.recent_from();
         if offset >= self.end() {
@@ -156,7 +159,7 @@ impl Console {
         if offset >= from {
             return Some(self.read_recent(offset));
         }
-        let filed = if live {
+        let filed = if live && self.end() - offset > MOST_BEHIND {
             None
         } else {
             // A file that cannot be read is as good as forgotten.

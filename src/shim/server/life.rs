@@ -294,6 +294,7 @@ impl<H: Host> Owner<H> {
             machine: launched.machine,
             serial: launched.serial,
             serial_open: true,
+            serial_waits: false,
             agent: launched.agent.map(|channel| Agent::new(channel, anew)),
             exit: launched.exit,
             events: Some(launched.events),

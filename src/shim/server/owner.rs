@@ -75,6 +75,8 @@ pub(super) struct Live<M> {
     pub(super) serial: Line,
     /// Whether there may be more on the serial line.
     pub(super) serial_open: bool,
+    /// It was read last: whatever else waits comes first, however much the guest prints.
+    pub(super) serial_waits: bool,
     pub(super) agent: Option<Agent>,
     pub(super) exit: Pin<Box<dyn Future<Output = ProcessExit>>>,
     pub(super) events: Option<mpsc::Receiver<MachineEvent>>,
@@ -223,15 +225,16 @@ impl<H: Host> Owner<H> {
         let retry = unsaved.as_ref().map(|(_, at)| *at);
         let room = clients.has_room();
         let working = work.is_some();
-        let (exit, serial, agent, events, serial_open) = match live {
+        let (exit, serial, agent, events, serial_open, serial_waits) = match live {
             Some(live) => (
                 Some(&mut live.exit),
                 Some(&live.serial),
                 live.agent.as_mut(),
                 live.events.as_mut(),
                 live.serial_open,
+                std::mem::take(&mut live.serial_waits),
             ),
-            None => (None, None, None, None, false),
+            None => (None, None, None, None, false, false),
         };
         tokio::select! {
             biased;
@@ -240,7 +243,7 @@ impl<H: Host> Owner<H> {
             }
             happening = async {
                 tokio::select! {
-                    () = readable(serial), if serial_open => Happening::Serial,
+                    () = readable(serial), if serial_open && !serial_waits => Happening::Serial,
                     () = writable(serial), if serial_open && !typing.is_empty() => {
                         Happening::Typing
                     }
@@ -259,6 +262,7 @@ impl<H: Host> Owner<H> {
                         match retry { Some(at) => tokio::time::sleep_until(at).await, None => pending().await }
                     } => Happening::Retry,
                     stream = accept(listener), if room => Happening::Connection(stream),
+                    () = readable(serial), if serial_open && serial_waits => Happening::Serial,
                 }
             } => happening,
         }
@@ -277,7 +281,7 @@ impl<H: Host> Owner<H> {
                     live.events = None;
                 }
             }
-            Happening::Serial => self.listen(),
+            Happening::Serial => self.listen().await,
             Happening::Typing => self.type_on(),
             Happening::Agent => self.hear_agent(),
             Happening::Retry => self.save(),

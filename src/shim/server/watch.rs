@@ -17,12 +17,17 @@ const FEW: usize = 128;
 
 impl<H: Host> Owner<H> {
     /// Takes what the guest printed, and while it boots gives it the time to print some more.
-    pub(super) fn listen(&mut self) {
+    pub(super) async fn listen(&mut self) {
         let came = self.read_serial();
+        if let Some(live) = &mut self.live {
+            live.serial_waits = true;
+        }
         if (1..FEW).contains(&came) && !self.state.ready {
             // Not the runtime's sleep: its poll would wake for every byte all the same.
             std::thread::sleep(REST);
         }
+        // Clients are to be sent what a guest prints without end before it is too much.
+        tokio::task::yield_now().await;
     }
 
     /// Takes what the guest printed and tells how many bytes. Nothing in here waits.

@@ -118,6 +118,25 @@ async fn a_client_that_does_not_read_has_a_gap_and_the_guest_and_others_lose_not
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_client_that_lags_a_little_reads_on_in_the_log_and_has_no_gap() {
+    locally(async {
+        let bench = Bench::new();
+        let (mut client, _shim) = bench.running().await;
+        let (mut slow, _talker, _) = attach(bench.client().await, ReplayFrom::Now).await;
+        assert_eq!(
+            slow.next().await.unwrap(),
+            Some(ServerFrame::Live { offset: 0 })
+        );
+        let truth = lines(3 * RECENT);
+        let end = truth.len() as u64;
+        bench.world.prints(&truth).await;
+        printed(&mut client, end).await;
+        assert_eq!(output(&mut slow, 0, end).await, (truth, 0));
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_client_that_asks_and_never_reads_is_cut_off_before_its_answers_fill_the_shim() {
     locally(async {
         let bench = Bench::new();
