@@ -22,6 +22,8 @@ const MOST_NAMES: usize = 8;
 pub(super) enum Found {
     /// The guest asks something.
     Query(Query),
+    /// DECSTR, which the engine does not know.
+    SoftReset,
     /// REP, `CSI n b`: the character before is to be written so many times again, up to 65,535.
     Repeat(u16),
 }
@@ -186,6 +188,10 @@ impl Perform for Seen {
         let query = match (action, marks, first) {
             ('b', [], count) => {
                 self.found = Some(Found::Repeat(count.max(1)));
+                return;
+            }
+            ('p', [b'!'], _) => {
+                self.found = Some(Found::SoftReset);
                 return;
             }
             ('n', [], 5) => Query::Status,

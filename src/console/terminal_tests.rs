@@ -35,7 +35,7 @@ fn what_serial_guests_rely_on_is_drawn() {
         (b"x\x1b[5b", "xxxxxx"),
         (b"\x1b[2;3fx", "\n  x"),
         (b"main\x1b[?1049hgone\x1b[?1049l!", "main!"),
-        (b"main\x1b[?47halt\x1b[?47l!", "main!"),
+        (b"main\x1b[?47halt\x1b[?47l!", "main   !"),
         (b"\x1b[20ha\nb", "a\nb"),
         ("漢字e\u{301}".as_bytes(), "漢字e\u{301}"),
         (b"a\tb", "a       b"),
