@@ -7,13 +7,13 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
-use std::io::Read as _;
-use std::path::Path;
+use std::path::PathBuf;
 
-use flate2::read::GzDecoder;
 use shown::Shown;
 use smolvm_tui::console::{Size, Terminal};
 
+mod fuzz;
+mod recordings;
 mod shown;
 
 /// A program's output, and how many bytes of it give which screen.
@@ -24,25 +24,13 @@ struct Recording {
 }
 
 fn recordings() -> Vec<Recording> {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/recordings");
-    let mut recordings = Vec::new();
-    for entry in fs::read_dir(directory).unwrap() {
-        let path = entry.unwrap().path();
-        if path.extension().is_some_and(|extension| extension == "gz") {
-            let mut bytes = Vec::new();
-            let packed = fs::read(&path).unwrap();
-            GzDecoder::new(packed.as_slice())
-                .read_to_end(&mut bytes)
-                .unwrap();
-            recordings.push(Recording {
-                name: path.file_stem().unwrap().to_string_lossy().into_owned(),
-                bytes,
-                screens: screens(&fs::read_to_string(path.with_extension("screens")).unwrap()),
-            });
-        }
-    }
-    recordings.sort_by(|one, other| one.name.cmp(&other.name));
-    recordings
+    let recordings = recordings::files("recordings", "gz");
+    let read = |path: &PathBuf| Recording {
+        name: path.file_stem().unwrap().to_string_lossy().into_owned(),
+        bytes: recordings::unpack(path),
+        screens: screens(&fs::read_to_string(path.with_extension("screens")).unwrap()),
+    };
+    recordings.iter().map(read).collect()
 }
 
 /// Characters that xterm keeps in a cell and we do not: joined, and with its form chosen, an emoji is as
@@ -149,4 +137,32 @@ fn the_recordings_are_whole() {
             "vim: linux vt100 vt220 xterm-256color",
         ]
     );
+}
+
+/// Streams that once took an engine down, and those that are most likely to.
+#[test]
+fn no_stream_of_the_corpus_harms_the_console() {
+    let corpus = recordings::files("corpus", "bin");
+    assert!(corpus.len() >= 20, "{}", corpus.len());
+    for path in corpus {
+        let bytes = fs::read(&path).unwrap();
+        for repeated in [1, 2, 300] {
+            if let Err(fault) = fuzz::run(&bytes.repeat(repeated)) {
+                panic!("{} times {}: {fault}", repeated, path.display());
+            }
+        }
+    }
+}
+
+/// `cargo run --release --example fuzz` goes on for as long as one likes.
+#[test]
+fn no_stream_harms_the_console() {
+    let seeds = recordings().into_iter().map(|recording| recording.bytes);
+    let mut mutator = fuzz::Mutator::new(1, seeds.collect());
+    for _ in 0..1500 {
+        let stream = mutator.stream();
+        if let Err(fault) = fuzz::run(&stream) {
+            panic!("{fault}: {}", stream.escape_ascii());
+        }
+    }
 }
