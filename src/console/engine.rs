@@ -147,6 +147,12 @@ impl Engine {
         (usize::try_from(point.line.0).unwrap_or(0), point.column.0)
     }
 
+    /// The same as CPR tells it: in origin mode rows count from the margin.
+    pub(super) fn reported_cursor(&self) -> (usize, usize) {
+        let (row, column) = self.cursor();
+        (self.guard.reported(row), column)
+    }
+
     pub(super) fn modes(&self) -> Modes {
         let mode = *self.guard.term.mode();
         Modes {

@@ -125,6 +125,15 @@ impl Guard {
         }
     }
 
+    /// The number of a row as the guest addresses it.
+    pub(super) fn reported(&self, row: usize) -> usize {
+        if self.term.mode().contains(TermMode::ORIGIN) {
+            row.saturating_sub(self.margins.start)
+        } else {
+            row
+        }
+    }
+
     /// The row so many further up: who is inside the margins stays there.
     fn above(&self, rows: usize) -> usize {
         let (row, _) = self.position();
