@@ -4,6 +4,8 @@
 //! `scripts/record-console` makes the recordings: NAME.gz is what a program wrote, NAME.screens the
 //! screens after so many bytes of it, told as [`Shown`] tells ours.
 
+#![cfg(test)]
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;

@@ -3,14 +3,18 @@
 //! `cargo run --release --example fuzz -- --seed 1 --count 1000000`. A failing stream is made as short
 //! as it still fails and written to `tests/corpus`, which the ordinary tests replay.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a program for developers, which ends when it cannot go on"
+)]
+
 use std::fs;
 use std::time::Duration;
 
 use fuzz::{Mutator, run};
 
-#[path = "../console/fuzz.rs"]
 mod fuzz;
-#[path = "../console/recordings.rs"]
 mod recordings;
 
 fn main() {
