@@ -32,7 +32,7 @@ have() {
             local archive
             archive=$(cc -print-file-name=libc.a 2>/dev/null) && [[ $archive == /* ]]
             ;;
-        ip | nft | sysctl | sudo | tar) has_command "$1" ;;
+        ip | nft | sysctl | sudo | tar | mmdebstrap | fakeroot) has_command "$1" ;;
         groups) has_command usermod || has_command adduser ;;
         download) has_command curl || has_command wget ;;
         certificates)
@@ -105,7 +105,7 @@ package_for() {
         *" groups "*) say shadow ;;
         *" download "*) say curl ;;
         *" certificates "*) say ca-certificates ;;
-        *" sudo "* | *" tar "*) say "$2" ;;
+        *" sudo "* | *" tar "* | *" mmdebstrap "* | *" fakeroot "*) say "$2" ;;
     esac
 }
 

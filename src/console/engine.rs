@@ -2,25 +2,16 @@
 
 use alacritty_terminal::event::VoidListener;
 use alacritty_terminal::grid::{Dimensions, Scroll};
-use alacritty_terminal::index::{Column, Line};
-use alacritty_terminal::term::cell::Flags;
+use alacritty_terminal::index::Line;
 use alacritty_terminal::term::{Config, Term, TermMode};
 use alacritty_terminal::vte::ansi;
-use alacritty_terminal::vte::ansi::{
-    Attr, CharsetIndex, ClearMode, CursorStyle, Handler, LineClearMode, Mode, NamedPrivateMode,
-    PrivateMode, Processor, StandardCharset, TabulationClearMode,
-};
-use unicode_width::UnicodeWidthChar;
+use alacritty_terminal::vte::ansi::Processor;
 
-use super::sanitize::{is_harmless, sanitize_line};
+use self::guard::Guard;
 use super::{Cursor, CursorShape, Modes, Screen, Size};
 
+mod guard;
 mod rows;
-
-/// The longest title that is kept, in characters.
-const LONGEST_TITLE: usize = 64;
-/// The most combining characters that one cell bears.
-const MOST_COMBINING: usize = 4;
 
 /// A screen with its parser, for bytes in which no command is endless (see [`super::limit`]) and no
 /// repetition is longer than a line (see [`super::respond`]).
@@ -69,10 +60,7 @@ impl Engine {
         };
         Self {
             parser: Processor::new(),
-            guard: Guard {
-                term: Term::new(config, &size, VoidListener),
-                title: None,
-            },
+            guard: Guard::new(Term::new(config, &size, VoidListener)),
             passed: 0,
             past: 0,
         }
@@ -81,6 +69,11 @@ impl Engine {
     pub(super) fn advance(&mut self, bytes: &[u8]) {
         self.parser.advance(&mut self.guard, bytes);
         self.count();
+    }
+
+    /// DECSTR: modes, margins, style and character sets as at the beginning; the screen stays.
+    pub(super) fn soft_reset(&mut self) {
+        self.guard.soft_reset();
     }
 
     /// Counts the lines that scrolled into the past. When the past is full its size tells nothing
@@ -116,7 +109,7 @@ impl Engine {
     }
 
     pub(super) fn resize(&mut self, size: Size) {
-        self.guard.term.resize(size);
+        self.guard.resize(size);
         // Lines were broken anew.
         if !self.guard.term.mode().contains(TermMode::ALT_SCREEN) {
             self.arm();
@@ -124,7 +117,7 @@ impl Engine {
     }
 
     pub(super) fn title(&self) -> Option<&str> {
-        self.guard.title.as_deref()
+        self.guard.title()
     }
 
     pub(super) fn scrollback(&self) -> usize {
@@ -152,6 +145,12 @@ impl Engine {
     pub(super) fn cursor(&self) -> (usize, usize) {
         let point = self.guard.term.grid().cursor.point;
         (usize::try_from(point.line.0).unwrap_or(0), point.column.0)
+    }
+
+    /// The same as CPR tells it: in origin mode rows count from the margin.
+    pub(super) fn reported_cursor(&self) -> (usize, usize) {
+        let (row, column) = self.cursor();
+        (self.guard.reported(row), column)
     }
 
     pub(super) fn modes(&self) -> Modes {
@@ -221,139 +220,5 @@ impl Engine {
             column: u16::try_from(column).ok()?,
             shape,
         })
-    }
-}
-
-/// Lets through to the screen what draws on it, and nothing else.
-///
-/// Titles are kept here; clipboard, hyperlinks, palette changes, keyboard protocols and every
-/// report are dropped (the replies are [`super::respond`]'s); what is invisible or reorders text
-/// never reaches a cell; combining characters are bounded.
-struct Guard {
-    term: Term<VoidListener>,
-    title: Option<String>,
-}
-
-impl Guard {
-    /// Whether the cell that a combining character would join has room for it.
-    fn has_room_for_combining(&self) -> bool {
-        let grid = self.term.grid();
-        let row = &grid[grid.cursor.point.line];
-        let mut column = grid.cursor.point.column.0;
-        if !grid.cursor.input_needs_wrap {
-            column = column.saturating_sub(1);
-        }
-        if row[Column(column)].flags.contains(Flags::WIDE_CHAR_SPACER) {
-            column = column.saturating_sub(1);
-        }
-        row[Column(column)]
-            .zerowidth()
-            .is_none_or(|combining| combining.len() < MOST_COMBINING)
-    }
-}
-
-/// DEC's older alternate screens are the newer one, whose cursor is merely saved more often.
-fn modern(mode: PrivateMode) -> PrivateMode {
-    match mode {
-        PrivateMode::Unknown(47 | 1047) => {
-            PrivateMode::Named(NamedPrivateMode::SwapScreenAndSetRestoreCursor)
-        }
-        mode => mode,
-    }
-}
-
-/// Methods that reach the screen as they are.
-macro_rules! let_through {
-    ($($method:ident($($argument:ident: $type:ty),*);)*) => {
-        $(fn $method(&mut self, $($argument: $type),*) {
-            Handler::$method(&mut self.term, $($argument),*);
-        })*
-    };
-}
-
-impl Handler for Guard {
-    fn input(&mut self, c: char) {
-        #[cfg(test)]
-        assert_ne!(c, super::terminal::tests::DEADLY);
-        let fits =
-            c <= '~' || is_harmless(c) && (c.width() != Some(0) || self.has_room_for_combining());
-        if fits {
-            self.term.input(c);
-        }
-    }
-
-    fn set_title(&mut self, title: Option<String>) {
-        self.title = title
-            .map(|title| sanitize_line(&title, LONGEST_TITLE))
-            .filter(|title| !title.is_empty());
-    }
-
-    /// In newline mode a line feed returns the carriage too, which the engine's `linefeed` leaves out.
-    fn linefeed(&mut self) {
-        self.term.newline();
-    }
-
-    fn set_private_mode(&mut self, mode: PrivateMode) {
-        self.term.set_private_mode(modern(mode));
-    }
-
-    fn unset_private_mode(&mut self, mode: PrivateMode) {
-        self.term.unset_private_mode(modern(mode));
-    }
-
-    /// The colour of an underline is dropped, because each cell would keep it in an allocation.
-    fn terminal_attribute(&mut self, attribute: Attr) {
-        if !matches!(attribute, Attr::UnderlineColor(_)) {
-            self.term.terminal_attribute(attribute);
-        }
-    }
-
-    fn reset_state(&mut self) {
-        self.title = None;
-        self.term.reset_state();
-    }
-
-    let_through! {
-        set_cursor_style(style: Option<CursorStyle>);
-        set_cursor_shape(shape: ansi::CursorShape);
-        goto(line: i32, column: usize);
-        goto_line(line: i32);
-        goto_col(column: usize);
-        insert_blank(count: usize);
-        move_up(lines: usize);
-        move_down(lines: usize);
-        move_forward(columns: usize);
-        move_backward(columns: usize);
-        move_down_and_cr(lines: usize);
-        move_up_and_cr(lines: usize);
-        put_tab(count: u16);
-        backspace();
-        carriage_return();
-        newline();
-        substitute();
-        set_horizontal_tabstop();
-        scroll_up(lines: usize);
-        scroll_down(lines: usize);
-        insert_blank_lines(lines: usize);
-        delete_lines(lines: usize);
-        erase_chars(count: usize);
-        delete_chars(count: usize);
-        move_backward_tabs(count: u16);
-        move_forward_tabs(count: u16);
-        save_cursor_position();
-        restore_cursor_position();
-        clear_line(mode: LineClearMode);
-        clear_screen(mode: ClearMode);
-        clear_tabs(mode: TabulationClearMode);
-        set_tabs(interval: u16);
-        reverse_index();
-        set_mode(mode: Mode);
-        unset_mode(mode: Mode);
-        set_scrolling_region(top: usize, bottom: Option<usize>);
-        set_keypad_application_mode();
-        unset_keypad_application_mode();
-        set_active_charset(index: CharsetIndex);
-        configure_charset(index: CharsetIndex, charset: StandardCharset);
-        decaln();
     }
 }

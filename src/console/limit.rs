@@ -2,12 +2,21 @@
 //! they end, and whole characters, because it loses text behind one that came in two pieces.
 
 const ESCAPE: u8 = 0x1b;
+/// Ends any sequence.
+const CANCEL: u8 = 0x18;
+
+/// How many hexadecimal digits the Linux console takes after `ESC ] P`.
+const PALETTE_DIGITS: usize = 7;
 
 /// The longest operating system command that is passed on, in bytes; more of it is left out.
 const LONGEST_COMMAND: usize = 1024;
 
 /// Passes a stream on, but for what exceeds [`LONGEST_COMMAND`] of an operating system command
 /// (`ESC ]` … BEL or ESC). Everything else `vte` parses in constant memory.
+///
+/// The Linux console's `ESC ] R` and `ESC ] P` with seven digits, which `TERM=linux` makes programs
+/// send, have no terminator: taken for a command they would swallow all text up to the next escape.
+/// They are left out, as xterm does (its resource `brokenLinuxOSC`).
 ///
 /// A character of UTF-8 that is cut off by the end of a piece waits for its rest: `vte` 0.15 drops
 /// the ASCII between a character in two pieces and the next one (`advance_partial_utf8`).
@@ -27,6 +36,8 @@ enum State {
     Escape,
     /// Inside a command of which so many bytes were passed on.
     Command(usize),
+    /// Inside a palette change of the Linux console of which so many digits are still to come.
+    Palette(usize),
 }
 
 impl Limit {
@@ -79,6 +90,27 @@ impl Limit {
                     }
                 },
                 State::Escape => self.state = after_escape(bytes[at]),
+                State::Command(0) if matches!(bytes[at], b'P' | b'R') => {
+                    if begin < at {
+                        take(&bytes[begin..at]);
+                    }
+                    take(&[CANCEL]);
+                    self.state = match bytes[at] {
+                        b'P' => State::Palette(PALETTE_DIGITS),
+                        _ => State::Other,
+                    };
+                    begin = at + 1;
+                }
+                State::Palette(1..) if bytes[at].is_ascii_hexdigit() => {
+                    if let State::Palette(left) = &mut self.state {
+                        *left -= 1;
+                    }
+                    begin = at + 1;
+                }
+                State::Palette(_) => {
+                    self.state = State::Other;
+                    continue;
+                }
                 State::Command(_) if ends_command(bytes[at]) => {
                     self.state = match bytes[at] {
                         ESCAPE => State::Escape,
@@ -118,7 +150,7 @@ fn after_escape(byte: u8) -> State {
 
 /// BEL, CAN, SUB and ESC end a command; the last one begins its terminator.
 fn ends_command(byte: u8) -> bool {
-    matches!(byte, 0x07 | 0x18 | 0x1a | ESCAPE)
+    matches!(byte, 0x07 | CANCEL | 0x1a | ESCAPE)
 }
 
 /// How many bytes at the end are the begin of a character whose rest is still to come: 0 to 3.
@@ -174,6 +206,21 @@ mod tests {
         }
         let expected: [&[u8]; 6] = [b"a", b"\xc3\xa9", b"b", b"\xe6\xbc\xa2", b"\xf0", b"c"];
         assert_eq!(runs, expected);
+    }
+
+    #[test]
+    fn the_linux_consoles_palette_swallows_no_text() {
+        for (bytes, left) in [
+            (&b"a\x1b]Rb"[..], &b"a\x1b]\x18b"[..]),
+            (b"\x1b]P1ff00aabcd", b"\x1b]\x18bcd"),
+            (b"\x1b]P1ff\x1b[mb", b"\x1b]\x18\x1b[mb"),
+            (b"\x1b]R\x1b]0;t\x07", b"\x1b]\x18\x1b]0;t\x07"),
+            (b"\x1b]0R\x07b", b"\x1b]0R\x07b"),
+        ] {
+            assert_eq!(passed(&[bytes]), left, "{}", bytes.escape_ascii());
+            let single: Vec<&[u8]> = bytes.chunks(1).collect();
+            assert_eq!(passed(&single), left, "{}", bytes.escape_ascii());
+        }
     }
 
     #[test]

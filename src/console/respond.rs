@@ -22,6 +22,8 @@ const MOST_NAMES: usize = 8;
 pub(super) enum Found {
     /// The guest asks something.
     Query(Query),
+    /// DECSTR, which the engine does not know.
+    SoftReset,
     /// REP, `CSI n b`: the character before is to be written so many times again, up to 65,535.
     Repeat(u16),
 }
@@ -40,6 +42,12 @@ pub(super) enum Query {
     Attributes,
     /// DA2: which version?
     Version,
+    /// DA3: which unit?
+    Unit,
+    /// XTVERSION: what is your name?
+    Name,
+    /// DECRQSS: how is this set? Nothing of it is told.
+    Setting,
     /// DECRQM: is this mode set?
     Mode {
         /// Asked with `?`.
@@ -81,13 +89,19 @@ impl Query {
         let text = match self {
             Self::Status => "\x1b[0n".to_owned(),
             Self::Cursor { private } => {
-                let (row, column) = engine.cursor();
+                let (row, column) = engine.reported_cursor();
                 let mark = if *private { "?" } else { "" };
                 format!("\x1b[{mark}{};{}R", row + 1, column + 1)
             }
             // A VT220 with ANSI colour, and no claim of sixels or printers.
             Self::Attributes => "\x1b[?62;22c".to_owned(),
             Self::Version => "\x1b[>1;10;0c".to_owned(),
+            Self::Unit => "\x1bP!|00000000\x1b\\".to_owned(),
+            Self::Name => {
+                concat!("\x1bP>|smolvm-tui(", env!("CARGO_PKG_VERSION"), ")\x1b\\").to_owned()
+            }
+            // Not valid: what is set would be told in the guest's own words.
+            Self::Setting => "\x1bP0$r\x1b\\".to_owned(),
             Self::Mode { private, mode } => {
                 let mark = if *private { "?" } else { "" };
                 let state = match engine.is_mode_set(*private, *mode) {
@@ -170,6 +184,8 @@ struct Seen {
     found: Option<Found>,
     /// The bytes of an XTGETTCAP request under way.
     request: Option<Vec<u8>>,
+    /// A DECRQSS request is under way.
+    asks_setting: bool,
 }
 
 impl Perform for Seen {
@@ -188,11 +204,17 @@ impl Perform for Seen {
                 self.found = Some(Found::Repeat(count.max(1)));
                 return;
             }
+            ('p', [b'!'], _) => {
+                self.found = Some(Found::SoftReset);
+                return;
+            }
             ('n', [], 5) => Query::Status,
             ('n', [], 6) => Query::Cursor { private: false },
             ('n', [b'?'], 6) => Query::Cursor { private: true },
             ('c', [], 0) => Query::Attributes,
             ('c', [b'>'], 0) => Query::Version,
+            ('c', [b'='], 0) => Query::Unit,
+            ('q', [b'>'], 0) => Query::Name,
             ('p', [b'$'], mode) => Query::Mode {
                 private: false,
                 mode,
@@ -220,6 +242,7 @@ impl Perform for Seen {
 
     fn hook(&mut self, _params: &Params, marks: &[u8], ignore: bool, action: char) {
         self.request = (!ignore && marks == [b'+'] && action == 'q').then(Vec::new);
+        self.asks_setting = !ignore && marks == [b'$'] && action == 'q';
     }
 
     fn put(&mut self, byte: u8) {
@@ -230,6 +253,9 @@ impl Perform for Seen {
     }
 
     fn unhook(&mut self) {
+        if std::mem::take(&mut self.asks_setting) {
+            self.found = Some(Found::Query(Query::Setting));
+        }
         if let Some(request) = self.request.take() {
             let names = request.split(|&byte| byte == b';').take(MOST_NAMES);
             let names = names.map(Capability::named).collect();

@@ -21,6 +21,15 @@ fn every_query_gets_its_reply() {
         (b"\x1b[0c", "\x1b[?62;22c"),
         (b"\x1bZ", "\x1b[?62;22c"),
         (b"\x1b[>c", "\x1b[>1;10;0c"),
+        (b"\x1b[=c", "\x1bP!|00000000\x1b\\"),
+        (
+            b"\x1b[>q",
+            concat!("\x1bP>|smolvm-tui(", env!("CARGO_PKG_VERSION"), ")\x1b\\"),
+        ),
+        (b"\x1bP$qm\x1b\\", "\x1bP0$r\x1b\\"),
+        (b"\x1bP$q\"p\x1b\\", "\x1bP0$r\x1b\\"),
+        // In origin mode rows count from the margin.
+        (b"\x1b[5;9r\x1b[?6h\x1b[2;3H\x1b[6n", "\x1b[2;3R"),
         (b"\x1b[18t", "\x1b[8;24;80t"),
         (b"\x1b[19t", "\x1b[9;24;80t"),
         // No printer, user keys unlocked, a North American keyboard, no locator.
@@ -68,11 +77,7 @@ fn what_could_be_made_to_type_gets_no_reply() {
         b"\x1b]2;evil\x07\x1b[20t",
         b"\x1b[22t\x1b[23t",
         b"\x1b[14t",
-        b"\x1bP$qm\x1b\\",
-        b"\x1bP$q\"p\x1b\\",
-        b"\x1b[>q",
         b"\x1b[?u",
-        b"\x1b[=c",
         b"\x1b[?62n",
         b"\x1b[16t",
         b"\x1b[x",

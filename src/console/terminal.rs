@@ -191,6 +191,10 @@ impl Parts {
                         let line = self.engine.size().columns();
                         self.engine.advance(format!("\x18\x1b[{line}b").as_bytes());
                     }
+                    Some(Found::SoftReset) => {
+                        self.engine.advance(&run[..read]);
+                        self.engine.soft_reset();
+                    }
                     Some(Found::Query(query)) => {
                         self.engine.advance(&run[..read]);
                         replies.add(&query, &self.engine);

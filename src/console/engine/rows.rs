@@ -6,6 +6,9 @@ use unicode_width::UnicodeWidthChar;
 
 use crate::console::{Attributes, Cell, Color};
 
+/// What blinks, which the engine has no flag for: the guard sets this one for nothing else.
+pub(super) const BLINK: Flags = Flags::DASHED_UNDERLINE;
+
 /// Copies the cells of a row.
 pub(super) fn copy(from: &[EngineCell], to: &mut Vec<Cell>) {
     to.resize_with(from.len(), Cell::default);
@@ -67,12 +70,11 @@ fn attributes(flags: Flags) -> Attributes {
         bold: flags.contains(Flags::BOLD),
         dim: flags.contains(Flags::DIM),
         italic: flags.contains(Flags::ITALIC),
-        underline: flags.intersects(Flags::ALL_UNDERLINES),
+        underline: flags.contains(Flags::UNDERLINE),
         inverse: flags.contains(Flags::INVERSE),
         hidden: flags.contains(Flags::HIDDEN),
         strike: flags.contains(Flags::STRIKEOUT),
-        // The engine does not keep it.
-        blink: false,
+        blink: flags.contains(BLINK),
     }
 }
 
