@@ -1,19 +1,20 @@
 //! Giving a VM its TAP device and taking it away again.
 
 use std::fs;
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
 use super::address::{Network, Pool, Tap, device_name, id_of};
-use super::error::{NetworkError, io_error};
+use super::error::NetworkError;
 use super::host::{self, Interface};
 use super::privilege;
 use super::step::Step;
-use crate::vm::{Store, process};
+use crate::fault::io_error;
+use crate::vm::{Store, process, write_aside};
 
 /// What was made for a VM: `network/ID.json` in the data directory.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -140,7 +141,7 @@ pub fn detach(store: &Store, id: &str) -> Result<(), NetworkError> {
     take_down(&device_name(id))?;
     match fs::remove_file(&path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(io_error("remove", path)(error))
+            Err(io_error("remove", path)(error).into())
         }
         _ => Ok(()),
     }
@@ -175,11 +176,7 @@ fn write(store: &Store, id: &str, record: &Record) -> Result<(), NetworkError> {
         dir.recursive(true).mode(0o700);
         dir.create(store.root().join("network"))?;
         let new = path.with_extension("new");
-        let mut options = fs::OpenOptions::new();
-        options.write(true).create(true).truncate(true).mode(0o600);
-        let json = serde_json::to_vec_pretty(record)?;
-        options.open(&new)?.write_all(&json)?;
-        fs::rename(&new, &path)
+        write_aside(&new, &path, &serde_json::to_vec_pretty(record)?)
     };
-    put().map_err(io_error("write", &path))
+    Ok(put().map_err(io_error("write", &path))?)
 }

@@ -1,16 +1,16 @@
 //! The VM's disk: a copy of its own of the root file system, since Firecracker knows no layers.
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
-use crate::backends::files::io_error;
 use crate::backends::qemu::disk::Format;
-use crate::backends::qemu::img_program;
+use crate::backends::qemu::{img_program, run_img};
 use crate::backends::{BackendError, Launch};
-use crate::vm::DiskMode;
+use crate::fault::io_error;
+use crate::vm::{DiskMode, private_file};
 
 /// What is copied at a time where nothing better is to be had, in bytes.
 const CHUNK: usize = 1 << 20;
@@ -58,25 +58,17 @@ fn copy(
     size_mib: Option<u64>,
 ) -> Result<(), BackendError> {
     let aside = target.with_extension("raw.new");
-    let io = |verb, path: &Path| io_error(verb, path.to_owned());
     let build = || {
         // Made by us first, so that it is readable by its owner only.
-        let file = File::options()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&aside)
-            .map_err(io("create", &aside))?;
+        let file = private_file(&aside).map_err(io_error("create", &aside))?;
         match format {
             Format::Raw => {
-                let source = File::open(base).map_err(io("open", base))?;
-                duplicate(&source, &file).map_err(io("copy to", &aside))?;
+                let source = File::open(base).map_err(io_error("open", base))?;
+                duplicate(&source, &file).map_err(io_error("copy to", &aside))?;
             }
             Format::Qcow2 => convert(base, &aside)?,
         }
-        let size = file.metadata().map_err(io("read", &aside))?.len();
+        let size = file.metadata().map_err(io_error("read", &aside))?.len();
         match size_mib.map(|mib| mib << 20) {
             Some(wanted) if wanted < size => {
                 return Err(BackendError::Value {
@@ -85,10 +77,10 @@ fn copy(
                     why: format!("it has {} MiB already", size.div_ceil(1 << 20)),
                 });
             }
-            Some(wanted) => file.set_len(wanted).map_err(io("grow", &aside))?,
+            Some(wanted) => file.set_len(wanted).map_err(io_error("grow", &aside))?,
             None => {}
         }
-        fs::rename(&aside, target).map_err(io("create", target))
+        Ok(fs::rename(&aside, target).map_err(io_error("create", target))?)
     };
     let made = build();
     if made.is_err() {
@@ -155,26 +147,9 @@ fn convert(base: &Path, target: &Path) -> Result<(), BackendError> {
                 .to_owned(),
         });
     };
-    let output = Command::new(&program)
-        .args(["convert", "-q", "-f", "qcow2", "-O", "raw", "--"])
-        .args([base, target])
-        .current_dir("/")
-        .stdin(Stdio::null())
-        .output()
-        .map_err(|source| BackendError::Spawn { program, source })?;
-    if output.status.success() {
-        return Ok(());
-    }
-    let words = String::from_utf8_lossy(&output.stderr);
-    Err(BackendError::Refused {
-        program: "qemu-img",
-        command: "convert".to_owned(),
-        reason: words
-            .chars()
-            .filter(|c| !c.is_control())
-            .take(500)
-            .collect(),
-    })
+    let options = ["-q", "-f", "qcow2", "-O", "raw", "--"].map(OsStr::new);
+    let files = [base.as_os_str(), target.as_os_str()];
+    run_img(program, "convert", options.into_iter().chain(files))
 }
 
 #[cfg(test)]

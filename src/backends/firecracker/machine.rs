@@ -1,6 +1,7 @@
 //! The live handle of a Firecracker.
 
 use std::fs;
+use std::io;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -13,7 +14,8 @@ use super::launch::DEATH;
 use super::metrics::{Devices, Metrics};
 use crate::backends::process::Process;
 use crate::backends::{BackendError, Machine, MachineEvent};
-use crate::vm::{ApiCall, Arch, BalloonFigures, ExitReason, Figures};
+use crate::fault::{IoError, io_error};
+use crate::vm::{ApiCall, Arch, BalloonFigures, ExitReason, Figures, VmSpec};
 
 /// How long the threads of the vCPUs may take to have their names.
 const NAMING: Duration = Duration::from_millis(500);
@@ -25,6 +27,7 @@ pub struct FirecrackerMachine {
     api: Client,
     process: Process,
     arch: Arch,
+    vcpu_count: u32,
     devices: Devices,
     metrics: Rc<Metrics>,
     /// When the metrics began to be summed, where that is not the VM's start.
@@ -36,7 +39,7 @@ impl FirecrackerMachine {
     pub(super) fn new(
         api: Client,
         process: Process,
-        arch: Arch,
+        spec: &VmSpec,
         devices: Devices,
         metrics: Metrics,
         events: &mpsc::Sender<MachineEvent>,
@@ -44,7 +47,8 @@ impl FirecrackerMachine {
         Self {
             api,
             process,
-            arch,
+            arch: spec.arch,
+            vcpu_count: spec.vcpu_count,
             devices,
             metrics: Rc::new(metrics),
             since: None,
@@ -70,13 +74,9 @@ impl FirecrackerMachine {
         self.api.call(&call).await.map(drop)
     }
 
-    fn signal_error(&self, verb: &'static str) -> impl FnOnce(std::io::Error) -> BackendError {
-        let pid = self.process.id().pid;
-        move |source| BackendError::Io {
-            verb,
-            path: format!("{PROGRAM}, process {pid}").into(),
-            source,
-        }
+    fn signal_error(&self, verb: &'static str) -> impl Fn(io::Error) -> IoError {
+        let whom = format!("{PROGRAM}, process {}", self.process.id().pid);
+        io_error(verb, whom)
     }
 }
 
@@ -125,23 +125,17 @@ impl Machine for FirecrackerMachine {
         if let Some(events) = self.events.upgrade() {
             let _ = events.try_send(MachineEvent::Ending(ExitReason::Stopped));
         }
-        self.process.terminate().map_err(self.signal_error("end"))
+        Ok(self.process.terminate().map_err(self.signal_error("end"))?)
     }
 
     fn kill(&self) -> Result<(), BackendError> {
-        self.process.kill().map_err(self.signal_error("kill"))
+        Ok(self.process.kill().map_err(self.signal_error("kill"))?)
     }
 
     async fn vcpu_threads(&self) -> Result<Vec<u32>, BackendError> {
         // A thread gives itself its name, a moment after the call that made it was answered.
-        let deadline = Instant::now() + NAMING;
-        loop {
-            let threads = vcpu_threads(self.process.id().pid);
-            if !threads.is_empty() || Instant::now() > deadline {
-                return Ok(threads);
-            }
-            tokio::time::sleep(LOOK_AGAIN).await;
-        }
+        let pid = self.process.id().pid;
+        Ok(once_all_are_named(self.vcpu_count, || vcpu_threads(pid)).await)
     }
 
     async fn figures(&self) -> Result<Figures, BackendError> {
@@ -170,6 +164,18 @@ fn balloon(answer: &Value) -> Option<BalloonFigures> {
     .known()
 }
 
+/// What `look` finds once that is `count` threads; as many as have a name by then after [`NAMING`].
+async fn once_all_are_named(count: u32, look: impl Fn() -> Vec<u32>) -> Vec<u32> {
+    let deadline = Instant::now() + NAMING;
+    loop {
+        let threads = look();
+        if threads.len() >= count as usize || Instant::now() >= deadline {
+            return threads;
+        }
+        tokio::time::sleep(LOOK_AGAIN).await;
+    }
+}
+
 /// Firecracker names its threads; there are none of vCPUs before the start.
 pub(super) fn vcpu_threads(pid: u32) -> Vec<u32> {
     let tasks = fs::read_dir(format!("/proc/{pid}/task"));
@@ -186,4 +192,24 @@ pub(super) fn vcpu_threads(pid: u32) -> Vec<u32> {
         .collect();
     threads.sort_unstable();
     threads.into_iter().map(|(_, thread)| thread).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn the_threads_of_vcpus_are_waited_for_until_all_have_their_names_but_not_for_ever() {
+        let looks = Cell::new(0);
+        let one_more = || {
+            let named = looks.replace(looks.get() + 1);
+            (0..named).collect()
+        };
+        assert_eq!(once_all_are_named(3, one_more).await, [0, 1, 2]);
+        let begun = Instant::now();
+        assert_eq!(once_all_are_named(2, || vec![7]).await, [7]);
+        assert_eq!(begun.elapsed(), NAMING);
+    }
 }

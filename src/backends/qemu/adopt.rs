@@ -5,8 +5,9 @@ use std::time::Duration;
 use super::machine::QemuMachine;
 use super::qmp::Connection;
 use super::{Qemu, sockets};
-use crate::backends::process::{Guard, Process};
+use crate::backends::process::{Guard, Process, command_line};
 use crate::backends::{Backend, BackendError, Launch, Launched, Machine};
+use crate::fault::io_error;
 use crate::vm::ProcessId;
 
 /// QEMU greets one client at a time. The dead shim's connection is closed; one that somebody else
@@ -17,11 +18,7 @@ pub(super) async fn adopt(
     launch: &Launch,
     id: ProcessId,
 ) -> Result<Launched<QemuMachine>, BackendError> {
-    let vmm = Process::adopt(id).map_err(|source| BackendError::Io {
-        verb: "adopt",
-        path: format!("QEMU, process {}", id.pid).into(),
-        source,
-    })?;
+    let vmm = Process::adopt(id).map_err(io_error("adopt", format!("QEMU, process {}", id.pid)))?;
     let sockets = sockets::connect(&launch.run_dir, launch.has_agent)?;
     let connection = tokio::time::timeout(PATIENCE, Connection::open(sockets.qmp))
         .await
@@ -34,7 +31,7 @@ pub(super) async fn adopt(
     Ok(Launched {
         machine,
         process: id,
-        argv: command_line(launch, id),
+        argv: command_line(id, || Qemu.command_line(launch).unwrap_or_default()),
         api_calls: Vec::new(),
         version: connection.version,
         vcpu_threads,
@@ -43,17 +40,4 @@ pub(super) async fn adopt(
         exit: Box::pin(Guard::none().keep(vmm)),
         events: connection.events,
     })
-}
-
-/// As it is run, where the host tells; else as it would be run now.
-fn command_line(launch: &Launch, id: ProcessId) -> Vec<String> {
-    let as_run = id.arguments();
-    if as_run.is_empty() {
-        let computed = Qemu.command_line(launch).unwrap_or_default();
-        return computed
-            .iter()
-            .map(|argument| argument.to_string_lossy().into_owned())
-            .collect();
-    }
-    as_run
 }
