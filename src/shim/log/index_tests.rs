@@ -78,8 +78,14 @@ fn sizes_are_noted_once_and_outlive_what_is_forgotten() {
         index.note_size(offset, rows, 80).unwrap();
     }
     assert_eq!(index.sizes.len(), 3);
-    assert_eq!((index.size(9), index.next_size(0)), (Some((24, 80)), Some(10)));
+    assert_eq!(
+        (index.size(9), index.next_size(0)),
+        (Some((24, 80)), Some(10))
+    );
     index.forget_before(15).unwrap();
     assert_eq!((index.size(15), index.sizes.len()), (Some((30, 80)), 2));
-    assert_eq!((index.size(20), index.next_size(20)), (Some((40, 80)), None));
+    assert_eq!(
+        (index.size(20), index.next_size(20)),
+        (Some((40, 80)), None)
+    );
 }
