@@ -111,7 +111,8 @@ impl Reader {
         let current = match current {
             Some(file) => {
                 let (mut base, known) = base(&file, by_order(1))?;
-                if !known && file.metadata()?.len() == 0 {
+                let unordered = by_order(1).is_none();
+                if !known && (unordered || file.metadata()?.len() == 0) {
                     base = older.as_ref().map_or(base, Segment::end);
                 }
                 Some(segment(file, base)?)
