@@ -11,6 +11,7 @@ pub mod keys;
 mod limit;
 #[cfg(test)]
 mod noise;
+mod notable;
 mod paint;
 pub mod reader;
 mod respond;
@@ -18,6 +19,7 @@ mod sanitize;
 mod screen;
 mod terminal;
 
+pub use notable::Notable;
 pub use sanitize::{Stripper, sanitize_line};
 pub use screen::{Attribute, Attributes, Cell, Color, Cursor, CursorShape, Screen, Size};
 pub use terminal::{Modes, Terminal};
