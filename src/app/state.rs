@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 
 use super::action::Context;
 use super::effect::{CountTarget, SampleTarget, SessionTarget};
-use super::gutter::Clock;
+use super::gutter::{Clock, Side};
 use super::journal::Journal;
 use super::keymap::Keymap;
 use super::layout::{self, Regions};
@@ -162,6 +162,10 @@ pub struct Console {
     pub live_top: i64,
     /// What a reader has marked.
     pub marks: Marks,
+    /// What stands beside its rows, while it is read.
+    pub sides: Vec<Side>,
+    /// The ordinal of the boot that is shown.
+    pub boot: u64,
     /// How many lines the view is scrolled back.
     pub offset: usize,
     /// How many lines came since it was scrolled back.

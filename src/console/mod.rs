@@ -17,6 +17,7 @@ pub mod reader;
 mod respond;
 mod sanitize;
 mod screen;
+mod stamps;
 mod terminal;
 
 pub use notable::Notable;

@@ -81,6 +81,10 @@ fn session(state: &mut State, effects: &mut Vec<Effect>) {
             link: target.as_ref().map_or(Link::None, |_| Link::Connecting),
             size,
             left: state.console.left,
+            boot: state
+                .selected_row()
+                .and_then(|row| row.vm.state.boot.as_ref())
+                .map_or(0, |boot| boot.id),
             ..Console::default()
         };
         if other_vm || !is_console(&target) {

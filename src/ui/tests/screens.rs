@@ -283,18 +283,22 @@ fn with_times(size: (u16, u16)) -> State {
     let mut state = fleet(size);
     press(&mut state, "4 t");
     let mut lines = Vec::new();
-    for n in 0..20_u64 {
+    for n in 0..20_u16 {
         lines.push(Line {
             when: Some(When {
                 boot: 3,
-                t_us: n * 1_234_567,
+                t_us: u64::from(n) * 1_234_567,
                 missed: n == 12,
             }),
-            silent_us: if n % 5 == 3 { n * 400_000 } else { 0 },
+            silent_us: if n % 5 == 3 {
+                u64::from(n) * 400_000
+            } else {
+                0
+            },
             notable: (n % 6 == 3).then_some(Notable::Panic),
             ..line(&format!(
                 "line {n} {}",
-                "is long ".repeat((n % 4 * 5) as usize)
+                "is long ".repeat(usize::from(n % 4 * 5))
             ))
         });
     }
