@@ -73,12 +73,6 @@ impl Stamps {
         }
     }
 
-    /// How many entries there are.
-    #[cfg(test)]
-    pub(super) fn lengths(&self) -> (usize, usize) {
-        (self.times.len(), self.silences.len())
-    }
-
     /// Forgets all rows.
     pub(super) fn clear(&mut self) {
         self.times.clear();
@@ -90,3 +84,7 @@ impl Stamps {
 fn cut(entries: &mut VecDeque<(i64, u64)>, from: i64) {
     entries.truncate(entries.partition_point(|(row, _)| *row < from));
 }
+
+#[cfg(test)]
+#[path = "stamps_tests.rs"]
+mod tests;
