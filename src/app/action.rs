@@ -1,6 +1,7 @@
 //! What a user can ask of the dashboard: one closed table, from which the keymap, the help
 //! overlay, the footer, `smolvm-tui keys` and the README's table are made.
 
+mod lines;
 mod reading;
 mod table;
 
@@ -55,6 +56,7 @@ pub enum Action {
     SelectText,
     SelectLines,
     Copy,
+    Clock,
     CursorLeft,
     CursorRight,
     WordForward,
@@ -102,7 +104,7 @@ pub struct ActionSpec {
 
 impl Action {
     /// All actions, in the order of the help.
-    pub const ALL: [Self; 76] = [
+    pub const ALL: [Self; 77] = [
         Self::SelectNext,
         Self::SelectPrevious,
         Self::SelectFirst,
@@ -148,6 +150,7 @@ impl Action {
         Self::SelectText,
         Self::SelectLines,
         Self::Copy,
+        Self::Clock,
         Self::CursorLeft,
         Self::CursorRight,
         Self::WordForward,

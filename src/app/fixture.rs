@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::effect::Effect;
 use super::keymap::Keymap;
+use super::log::Line;
 use super::message::{Message, SessionEvent};
 use super::metrics::Count;
 use super::now::Now;
@@ -278,6 +279,14 @@ pub(crate) fn boot(id: u64, phase: Phase) -> BootRecord {
         phases,
         boot_args: "console=ttyS0".to_owned(),
         ..BootRecord::sample(id)
+    }
+}
+
+/// A line of the log of which nothing but its text is known.
+pub(crate) fn line(text: &str) -> Line {
+    Line {
+        text: text.to_owned(),
+        ..Line::default()
     }
 }
 

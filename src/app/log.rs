@@ -3,28 +3,48 @@
 use std::collections::VecDeque;
 use std::ops::Range;
 
+use super::gutter::Side;
+use crate::console::Notable;
 use crate::console::reader::{Pattern, Text};
+use crate::shim::log::When;
 
-/// How many lines are kept.
-const KEPT: usize = 10_000;
+/// How many lines are kept: all of a log's, unless its lines are very short.
+const KEPT: usize = 100_000;
+
+/// A line, and what is known of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Line {
+    /// Its harmless text.
+    pub text: String,
+    /// Offset of its first byte in the serial output.
+    pub offset: u64,
+    /// When it began to come, if that was noted.
+    pub when: Option<When>,
+    /// The longest silence that began in it or right after it, in µs.
+    pub silent_us: u64,
+    /// What it tells of, if it matters by itself.
+    pub notable: Option<Notable>,
+}
 
 /// What came to a log.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LogPart {
     /// Whether it is the first one, so that what was known is to be forgotten.
     pub is_first: bool,
+    /// How long it was silent before, in µs.
+    pub silent_us: u64,
     /// Lines that ended.
-    pub lines: Vec<String>,
+    pub lines: Vec<Line>,
     /// The line that did not end yet.
-    pub open: String,
+    pub open: Line,
 }
 
 /// The lines, oldest first. A line keeps its number as long as it is kept.
 #[derive(Clone, Debug, Default)]
 pub struct Log {
     first: i64,
-    lines: VecDeque<String>,
-    open: String,
+    lines: VecDeque<Line>,
+    open: Line,
     filter: Option<Pattern>,
     /// The numbers of the lines that pass the filter, and how many of those are no longer kept.
     passing: VecDeque<i64>,
@@ -46,6 +66,9 @@ impl Log {
             self.clear();
         }
         let before = self.rows().end;
+        if let Some(last) = self.lines.back_mut() {
+            last.silent_us = last.silent_us.max(part.silent_us);
+        }
         for line in part.lines {
             if self.lines.len() == KEPT {
                 self.lines.pop_front();
@@ -56,7 +79,7 @@ impl Log {
                 }
             }
             let number = self.first + length(&self.lines);
-            if self.passes(&line) {
+            if self.passes(&line.text) {
                 self.passing.push_back(number);
             }
             self.lines.push_back(line);
@@ -75,7 +98,7 @@ impl Log {
         self.filter = filter;
         self.passed = 0;
         let numbered = (self.first..).zip(&self.lines);
-        let passing = numbered.filter(|(_, line)| self.passes(line));
+        let passing = numbered.filter(|(_, line)| self.passes(&line.text));
         self.passing = passing.map(|(number, _)| number).collect();
     }
 
@@ -87,7 +110,7 @@ impl Log {
 
     /// Whether there is any line, shown or not.
     pub fn is_empty(&self) -> bool {
-        self.lines.is_empty() && self.open.is_empty()
+        self.lines.is_empty() && self.open.text.is_empty()
     }
 
     /// How many rows are shown.
@@ -96,8 +119,8 @@ impl Log {
         usize::try_from(rows.end - rows.start).unwrap_or(0)
     }
 
-    /// The text of a row.
-    pub fn line(&self, row: i64) -> Option<&str> {
+    /// The line of a row.
+    pub fn line(&self, row: i64) -> Option<&Line> {
         let rows = self.rows();
         if !rows.contains(&row) {
             return None;
@@ -116,19 +139,34 @@ impl Log {
     }
 }
 
+impl Log {
+    /// What stands beside a row.
+    pub fn side(&self, row: i64) -> Side {
+        let Some(line) = self.line(row) else {
+            return Side::default();
+        };
+        Side {
+            when: line.when,
+            silent_us: line.silent_us,
+            mark: line.notable.map(Notable::word),
+        }
+    }
+}
+
 impl Text for Log {
     fn rows(&self) -> Range<i64> {
         let (start, count, open) = if self.filter.is_some() {
-            let open = !self.open.is_empty() && self.passes(&self.open);
+            let open = !self.open.text.is_empty() && self.passes(&self.open.text);
             (self.passed, length(&self.passing), open)
         } else {
-            (self.first, length(&self.lines), !self.open.is_empty())
+            (self.first, length(&self.lines), !self.open.text.is_empty())
         };
         start..start + count + i64::from(open)
     }
 
     fn row(&self, number: i64, into: &mut String) -> bool {
-        into.push_str(self.line(number).unwrap_or("").trim_end_matches(' '));
+        let text = self.line(number).map_or("", |line| line.text.as_str());
+        into.push_str(text.trim_end_matches(' '));
         false
     }
 }
@@ -140,23 +178,28 @@ fn length<T>(rows: &VecDeque<T>) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::app::fixture::line;
 
     fn part(lines: impl Iterator<Item = usize>, open: &str) -> LogPart {
         LogPart {
-            lines: lines.map(|n| format!("line {n}")).collect(),
-            open: open.to_owned(),
-            is_first: false,
+            lines: lines.map(|n| line(&format!("line {n}"))).collect(),
+            open: line(open),
+            ..LogPart::default()
         }
+    }
+
+    fn text(log: &Log, row: i64) -> Option<&str> {
+        log.line(row).map(|line| line.text.as_str())
     }
 
     #[test]
     fn lines_keep_their_numbers_when_the_oldest_go() {
         let mut log = Log::default();
         assert_eq!(log.extend(part(0..3, "lo")), 4);
-        assert_eq!((log.line(3), log.line(4)), (Some("lo"), None));
+        assert_eq!((text(&log, 3), text(&log, 4)), (Some("lo"), None));
         assert_eq!(log.extend(part(3..KEPT + 5, "")), KEPT + 1);
-        assert_eq!(log.rows(), 5..10_005);
-        assert_eq!((log.line(5), log.line(4)), (Some("line 5"), None));
+        assert_eq!(log.rows(), 5..5 + length(&log.lines));
+        assert_eq!((text(&log, 5), text(&log, 4)), (Some("line 5"), None));
         log.extend(LogPart {
             is_first: true,
             ..part(0..1, "")
@@ -169,12 +212,12 @@ mod tests {
         let mut log = Log::default();
         log.extend(part(0..100, "line 7"));
         log.set_filter(Some(Pattern::new("7$").unwrap()));
-        assert_eq!((log.shown(), log.line(1)), (11, Some("line 17")));
-        assert_eq!(log.line(10), Some("line 7"));
+        assert_eq!((log.shown(), text(&log, 1)), (11, Some("line 17")));
+        assert_eq!(text(&log, 10), Some("line 7"));
         assert_eq!(log.extend(part(100..110, "")), 0);
-        assert_eq!(log.line(10), Some("line 107"));
+        assert_eq!(text(&log, 10), Some("line 107"));
         log.extend(part(110..KEPT + 20, ""));
-        assert_eq!((log.rows().start, log.line(2)), (2, Some("line 27")));
+        assert_eq!((log.rows().start, text(&log, 2)), (2, Some("line 27")));
         log.set_filter(None);
         assert_eq!(log.shown(), KEPT);
     }

@@ -17,6 +17,7 @@ pub mod effect;
 #[cfg(test)]
 pub(crate) mod fixture;
 pub mod form;
+pub mod gutter;
 pub mod hints;
 pub(crate) mod input;
 pub mod journal;

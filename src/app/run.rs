@@ -54,6 +54,7 @@ pub(super) async fn run(fleet: Fleet, options: Options) -> Result<(), Failure> {
     };
     let size = crossterm::terminal::size().map_err(broken)?;
     let mut state = State::new(fleet.config.clone(), keymap, size);
+    state.zone = jiff::tz::TimeZone::system();
     state.backend = fleet.asked_backend(options.backend.as_deref())?.to_string();
     let names = fleet.store.names().map_err(Failure::from);
     let (outbox, mut inbox) = mpsc::channel(WAITING);

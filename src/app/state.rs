@@ -3,8 +3,11 @@
 
 use std::time::Duration;
 
+use jiff::tz::TimeZone;
+
 use super::action::Context;
 use super::effect::{CountTarget, SampleTarget, SessionTarget};
+use super::gutter::{Clock, Side};
 use super::journal::Journal;
 use super::keymap::Keymap;
 use super::layout::{self, Regions};
@@ -159,6 +162,10 @@ pub struct Console {
     pub live_top: i64,
     /// What a reader has marked.
     pub marks: Marks,
+    /// What stands beside its rows, while it is read.
+    pub sides: Vec<Side>,
+    /// The ordinal of the boot that is shown.
+    pub boot: u64,
     /// How many lines the view is scrolled back.
     pub offset: usize,
     /// How many lines came since it was scrolled back.
@@ -236,6 +243,10 @@ pub struct State {
     pub metrics: Metrics,
     /// The console or the log is being read.
     pub reading: Option<Reading>,
+    /// Which time the gutter shows.
+    pub clock: Clock,
+    /// Where the user is, for the time of day.
+    pub zone: TimeZone,
     /// Where the left button went down on a page that can be read: row and column in it.
     pub(super) pressed: Option<(u16, u16)>,
     /// How far the pages are scrolled.
@@ -286,6 +297,8 @@ impl State {
             log: Log::default(),
             metrics: Metrics::default(),
             reading: None,
+            clock: Clock::default(),
+            zone: TimeZone::UTC,
             pressed: None,
             scroll: Scroll::default(),
             journal: Journal::default(),

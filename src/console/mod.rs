@@ -13,14 +13,17 @@ pub mod keys;
 mod limit;
 #[cfg(test)]
 mod noise;
+mod notable;
 mod paint;
 pub mod reader;
 mod respond;
 mod sanitize;
 mod screen;
+mod stamps;
 mod terminal;
 
 pub use filter::Filter;
+pub use notable::Notable;
 pub use sanitize::{Stripper, sanitize_line};
 pub use screen::{Attribute, Attributes, Cell, Color, Cursor, CursorShape, Screen, Size};
 pub use terminal::{Modes, Terminal};

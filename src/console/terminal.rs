@@ -6,6 +6,7 @@ use super::engine::Engine;
 use super::limit::Limit;
 use super::reader::Text;
 use super::respond::{Found, Replies, Responder};
+use super::stamps::Stamps;
 use super::{Screen, Size};
 use crate::fault::guard;
 
@@ -44,6 +45,7 @@ pub struct Terminal {
     failures: u32,
     /// Lines that scrolled away in engines that failed.
     passed: u64,
+    stamps: Stamps,
 }
 
 /// What a failure replaces.
@@ -71,12 +73,34 @@ impl Terminal {
             parts: Parts::new(size, scrollback),
             failures: 0,
             passed: 0,
+            stamps: Stamps::default(),
         }
     }
 
     /// Takes the guest's bytes, split anywhere. Asks no questions answered: see [`Self::feed_answering`].
     pub fn feed(&mut self, bytes: &[u8]) {
         self.feed_answering(bytes);
+    }
+
+    /// The same, and notes for the rows that they came at `t_us`, in µs since whenever.
+    pub fn feed_at(&mut self, bytes: &[u8], t_us: u64) {
+        let from = self.cursor();
+        self.feed(bytes);
+        let (end, _) = self.cursor();
+        self.stamps.came(from, end, t_us);
+        self.stamps.forget_before(self.rows().start);
+    }
+
+    /// When the row with that number was written, in µs, and for how long nothing followed it; as
+    /// far as that was noted.
+    pub fn came(&self, row: i64) -> (Option<u64>, u64) {
+        self.stamps.of(row)
+    }
+
+    /// The number of the row of the cursor, and its column.
+    fn cursor(&self) -> (i64, usize) {
+        let (row, column) = self.parts.engine.cursor();
+        (self.live_top() + i64::try_from(row).unwrap_or(0), column)
     }
 
     /// The same, and returns the replies that a terminal owes to the guest's queries: cursor
@@ -98,7 +122,15 @@ impl Terminal {
     /// Gives it another size.
     pub fn resize(&mut self, size: Size) {
         self.size = size;
+        let before = (self.cursor().0, self.rows().start);
         self.guarded(|parts| parts.engine.resize(size));
+        let after = (self.cursor().0, self.rows().start);
+        if before.0 - before.1 == after.0 - after.1 {
+            self.stamps.shift(after.0 - before.0);
+        } else {
+            // Lines were broken anew, and which row is which now is not known.
+            self.stamps.clear();
+        }
     }
 
     /// What the guest asked of it.

@@ -8,7 +8,7 @@ use ratatui::text::Line;
 use unicode_width::UnicodeWidthStr;
 
 use super::text::{self, clean, put, wrapped};
-use super::{Role, Theme, marks};
+use super::{Role, Theme, gutter, marks};
 use crate::app::action::{Action, Context};
 use crate::app::state::{Console, Focus, Link, State};
 use crate::console::{Cell, Screen, cells};
@@ -19,6 +19,8 @@ pub(super) fn render(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &T
         return;
     };
     let console = &state.console;
+    let page = area;
+    let area = state.text_area().intersection(page);
     let buffer = frame.buffer_mut();
     let cursor = if console.link == Link::LastScreen && state.reading.is_none() {
         let screen = above_banner(&console.screen, area.height);
@@ -74,6 +76,9 @@ pub(super) fn render(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &T
         }
         Link::None | Link::Connecting | Link::Live => {}
     }
+    if state.reading.is_some() {
+        gutters(buffer, page, state, theme);
+    }
     if console.missing > 0 {
         let text = format!(" {} bytes were too much to show ", console.missing);
         corner(buffer, area, area.y, &text, theme.style(Role::Warning));
@@ -102,6 +107,17 @@ pub(super) fn render(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &T
         && let Some(cursor) = cursor
     {
         frame.set_cursor_position(cursor);
+    }
+}
+
+/// What stands beside the rows that are read.
+fn gutters(buffer: &mut Buffer, page: Rect, state: &State, theme: &Theme) {
+    let rows = state.console.screen.rows.iter().zip(&state.console.sides);
+    for ((row, side), y) in rows.zip(page.top()..page.bottom()) {
+        let blank = |cell: &&Cell| cell.text.trim().is_empty();
+        let used = row.len() - row.iter().rev().take_while(blank).count();
+        let place = Rect::new(page.x, y, page.width, 1);
+        gutter::draw(buffer, place, side, used, state, theme);
     }
 }
 

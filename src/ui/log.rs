@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use unicode_width::UnicodeWidthStr;
 
 use super::text::put;
-use super::{Role, Theme, marks};
+use super::{Role, Theme, gutter, marks};
 use crate::app::action::{Action, Context};
 use crate::app::state::{Page, State};
 use crate::console::reader::Text;
@@ -40,9 +40,20 @@ pub(super) fn render(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &T
         let scrolled = i64::try_from(state.scroll.log).unwrap_or(0);
         (rows.end - height - scrolled).max(rows.start)
     };
+    let page = area;
+    let area = state.text_area().intersection(page);
     for (y, row) in (area.top()..area.bottom()).zip(top..rows.end) {
-        let line = state.log.line(row).unwrap_or("");
-        put(buffer, area.x, y, area.width, line, theme.style(Role::Text));
+        let text = state.log.line(row).map_or("", |line| line.text.as_str());
+        put(buffer, area.x, y, area.width, text, theme.style(Role::Text));
+        let place = Rect::new(page.x, y, page.width, 1);
+        gutter::draw(
+            buffer,
+            place,
+            &state.log.side(row),
+            text.width(),
+            state,
+            theme,
+        );
     }
     let below = (rows.end - top - height).max(0);
     let mut told = Vec::new();

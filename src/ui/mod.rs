@@ -17,6 +17,7 @@ mod console;
 mod doctor;
 mod footer;
 mod form;
+mod gutter;
 mod header;
 mod help;
 mod list;

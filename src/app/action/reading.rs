@@ -97,8 +97,7 @@ pub(super) fn spec(action: Action) -> ActionSpec {
             "Scroll down half a page",
             &[(C::Reading, "ctrl-d")],
         ),
-        // Every other one is in the table.
-        _ => ("", "", &[]),
+        other => return super::lines::spec(other),
     };
     ActionSpec {
         name,

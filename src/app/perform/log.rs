@@ -1,29 +1,30 @@
-//! Follows a VM's serial log as long as it is on the screen: its end first, then what comes to it,
-//! a few times a second at most.
+//! Follows a VM's serial log as long as it is on the screen: what is kept of it first, then what
+//! comes to it, a few times a second at most. It is read apart from the loop, a slice at a time.
 
-use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
-use std::ops::Range;
-use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::io;
 use std::time::Duration;
 
 use super::watch::Changes;
 use super::{Outbox, tell};
-use crate::app::log::LogPart;
+use crate::app::log::{Line, LogPart};
 use crate::app::message::Message;
-use crate::console::Stripper;
+use crate::console::{Notable, Stripper};
 use crate::fleet::Fleet;
-use crate::vm::VmName;
+use crate::shim::log::{Chunk, FILE_CAP, Reader, When, missing_mark};
+use crate::vm::{VmName, VmPaths};
 
-/// How much is read at a time, in bytes: of more, the end.
-const MOST: u64 = 1 << 20;
+/// How much of a log is read at first, in bytes: all that is kept.
+const MOST: u64 = 2 * FILE_CAP;
+/// How much may come between two readings; of more, the end is read.
+const MOST_AT_ONCE: u64 = 1 << 20;
+/// How much is read before it is told, in bytes.
+const SLICE: usize = 64 << 10;
 /// How long a line may be, in characters.
 const LONGEST: usize = 1000;
 /// The least time between two readings.
 const GAP: Duration = Duration::from_millis(200);
 
-/// Tells the end of the log now, and what came whenever it grew.
+/// Tells the log now, and what came whenever it grew.
 pub(super) async fn follow(fleet: Fleet, outbox: Outbox, name: VmName) {
     let paths = fleet.store.paths(&name);
     // Watched before it is read, so that nothing is missed in between.
@@ -31,17 +32,23 @@ pub(super) async fn follow(fleet: Fleet, outbox: Outbox, name: VmName) {
     let mut tail = Tail::default();
     let mut is_first = true;
     loop {
-        // A log that is not there has no lines.
-        let lines = tail.read(&paths.console_log).unwrap_or_default();
-        if is_first || !lines.is_empty() || tail.changed {
-            let part = LogPart {
-                is_first,
-                lines,
-                open: harmless(&tail.open),
+        loop {
+            let paths = paths.clone();
+            let reading = tokio::task::spawn_blocking(move || {
+                // A log that is not there has no lines.
+                let part = tail.read(&paths).unwrap_or_default();
+                (tail, part)
+            });
+            let Ok((read, part)) = reading.await else {
+                return;
             };
+            tail = read;
+            let Some(mut part) = part.or_else(|| is_first.then(LogPart::default)) else {
+                break;
+            };
+            part.is_first |= std::mem::take(&mut is_first);
             tell(&outbox, Message::Log(name.clone(), part)).await;
         }
-        is_first = false;
         tokio::time::sleep(GAP).await;
         // Without a watch it is read once.
         let Ok(changes) = &mut changes else { return };
@@ -54,89 +61,127 @@ pub(super) async fn follow(fleet: Fleet, outbox: Outbox, name: VmName) {
 /// How far a log was read.
 #[derive(Default)]
 struct Tail {
-    /// Which file, since a full log is put aside as the older half and another one begun.
-    inode: u64,
-    offset: u64,
+    /// The log as it was opened last, until all of that is read.
+    reader: Option<Reader>,
+    /// Offset of the next byte, once any was read.
+    next: Option<u64>,
     stripper: Stripper,
     /// What came after the last newline.
-    open: String,
-    /// Whether the last reading brought anything.
-    changed: bool,
+    open: Line,
+    /// When the last byte came.
+    came: Option<When>,
 }
 
 impl Tail {
-    /// Where what was not read yet is, the older first; it counts as read from here on.
-    fn unread(&mut self, log: &Path) -> io::Result<Vec<Unread>> {
-        let current = File::open(log)?;
-        let (inode, length) = identity(&current)?;
-        if inode == self.inode && length >= self.offset {
-            let from = std::mem::replace(&mut self.offset, length);
-            return Ok(vec![(current, from..length)]);
-        }
-        let mut unread = Vec::new();
-        let mut goes_on = false;
-        // A file that became shorter has no older half that was not read.
-        if inode != self.inode
-            && let Ok(older) = File::open(log.with_extension("log.1"))
-        {
-            let (older_inode, end) = identity(&older)?;
-            goes_on = older_inode == self.inode;
-            let from = if goes_on { self.offset } else { 0 };
-            // It may be `current` itself, put aside at this moment.
-            if older_inode != inode {
-                unread.push((older, from.min(end)..end));
+    /// Reads a slice of what was not read yet; `None` when that is nothing.
+    fn read(&mut self, paths: &VmPaths) -> io::Result<Option<LogPart>> {
+        let mut part = LogPart::default();
+        let reader = match self.reader.take() {
+            Some(reader) => reader,
+            None => self.reopen(paths, &mut part)?,
+        };
+        let mut next = self.next.unwrap_or(0);
+        let mut room = SLICE;
+        while let Some(chunk) = reader.read(next, room)? {
+            if chunk.offset > next {
+                self.miss(next, chunk.offset - next, &mut part);
+            }
+            next = chunk.offset + chunk.bytes.len() as u64;
+            room = room.saturating_sub(chunk.bytes.len());
+            self.take(&chunk, reader.when(chunk.offset), &mut part);
+            if room == 0 {
+                self.reader = Some(reader);
+                break;
             }
         }
-        if !goes_on {
-            *self = Self::default();
-        }
-        (self.inode, self.offset) = (inode, length);
-        unread.push((current, 0..length));
-        Ok(unread)
+        let moved = self.next.replace(next) != Some(next);
+        part.open.clone_from(&self.open);
+        part.open.text = harmless(&self.open.text);
+        Ok((moved || part.is_first || !part.lines.is_empty()).then_some(part))
     }
 
-    /// Reads what came since the last time; returns the lines that ended, made harmless.
-    fn read(&mut self, log: &Path) -> io::Result<Vec<String>> {
-        self.changed = false;
-        let bytes = end_of(self.unread(log)?)?;
-        if bytes.is_empty() {
-            return Ok(Vec::new());
+    /// Opens the log, and sees to it that what is not read of it is not too much.
+    fn reopen(&mut self, paths: &VmPaths, part: &mut LogPart) -> io::Result<Reader> {
+        let reader = Reader::open(paths)?;
+        let (oldest, end) = (reader.oldest(), reader.end());
+        match self.next {
+            Some(next) if next <= end => {
+                let from = end.saturating_sub(MOST_AT_ONCE);
+                if next < from {
+                    self.miss(next, from - next, part);
+                    self.next = Some(from);
+                }
+            }
+            // Another log, of another VM with the same name.
+            other => {
+                part.is_first = other.is_some();
+                *self = Self::default();
+                self.next = Some(oldest.max(end.saturating_sub(MOST)));
+            }
         }
-        self.changed = true;
-        self.stripper.push(&bytes, &mut self.open);
-        let ended = self.open.rfind('\n').map_or(0, |end| end + 1);
-        let lines = self.open.get(..ended).unwrap_or("");
-        let lines = lines.lines().map(harmless).collect();
-        self.open.drain(..ended);
-        // A line that never ends is kept in pieces.
-        if self.open.chars().count() > LONGEST {
-            self.open = harmless(&self.open);
+        Ok(reader)
+    }
+
+    /// A line stands where bytes are missing.
+    fn miss(&mut self, offset: u64, count: u64, part: &mut LogPart) {
+        if !self.open.text.is_empty() {
+            self.end_line(part);
         }
-        Ok(lines)
+        part.lines.push(Line {
+            text: missing_mark(count).trim().to_owned(),
+            offset,
+            ..Line::default()
+        });
+        self.open = Line::default();
+        self.came = None;
     }
-}
 
-/// A part of a file, in bytes.
-type Unread = (File, Range<u64>);
-
-fn identity(file: &File) -> io::Result<(u64, u64)> {
-    let metadata = file.metadata()?;
-    Ok((metadata.ino(), metadata.len()))
-}
-
-/// The last bytes of these parts together, [`MOST`] at most.
-fn end_of(parts: Vec<Unread>) -> io::Result<Vec<u8>> {
-    let total: u64 = parts.iter().map(|(_, part)| part.end - part.start).sum();
-    let mut skipped = total.saturating_sub(MOST);
-    let mut bytes = Vec::new();
-    for (mut file, part) in parts {
-        let length = part.end - part.start;
-        let skip = skipped.min(length);
-        skipped -= skip;
-        file.seek(SeekFrom::Start(part.start + skip))?;
-        file.take(length - skip).read_to_end(&mut bytes)?;
+    /// Takes in bytes that came at one time.
+    fn take(&mut self, chunk: &Chunk, when: Option<When>, part: &mut LogPart) {
+        self.note_silence(when, part);
+        let mut offset = chunk.offset;
+        for piece in chunk.bytes.split_inclusive(|byte| *byte == b'\n') {
+            // A line began when the first of it that is seen came.
+            if self.open.text.is_empty() {
+                (self.open.offset, self.open.when) = (offset, when);
+            }
+            offset += piece.len() as u64;
+            self.stripper.push(piece, &mut self.open.text);
+            if self.open.text.ends_with('\n') {
+                self.open.text.pop();
+                self.end_line(part);
+            } else if self.open.text.len() > 4 * LONGEST {
+                // A line that never ends is kept as far as it is shown.
+                self.open.text = harmless(&self.open.text);
+            }
+        }
     }
-    Ok(bytes)
+
+    fn end_line(&mut self, part: &mut LogPart) {
+        let mut line = std::mem::take(&mut self.open);
+        line.text = harmless(&line.text);
+        line.notable = Notable::of(&line.text);
+        part.lines.push(line);
+    }
+
+    /// Between two times of a boot nothing came. What came while nobody listened tells nothing.
+    fn note_silence(&mut self, when: Option<When>, part: &mut LogPart) {
+        let before = std::mem::replace(&mut self.came, when);
+        let (Some(before), Some(when)) = (before, when) else {
+            return;
+        };
+        if when.missed || when.boot != before.boot {
+            return;
+        }
+        let silent = when.t_us.saturating_sub(before.t_us);
+        let begins_in = if self.open.text.is_empty() {
+            part.lines.last_mut().map(|line| &mut line.silent_us)
+        } else {
+            Some(&mut self.open.silent_us)
+        };
+        let longest = begins_in.unwrap_or(&mut part.silent_us);
+        *longest = silent.max(*longest);
+    }
 }
 
 fn harmless(line: &str) -> String {
@@ -144,64 +189,5 @@ fn harmless(line: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::io::Write;
-
-    use super::*;
-
-    #[test]
-    fn a_log_is_read_on_where_it_was_left_also_when_it_was_put_aside() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("console.log");
-        let mut tail = Tail::default();
-        assert!(tail.read(&path).is_err());
-        std::fs::write(&path, "one\r\n\x1b[31mtw").unwrap();
-        assert_eq!(tail.read(&path).unwrap(), ["one"]);
-        assert_eq!((tail.open.as_str(), tail.changed), ("tw", true));
-        let mut file = File::options().append(true).open(&path).unwrap();
-        file.write_all(b"o\x1b[m\nthree\tx\n").unwrap();
-        assert_eq!(tail.read(&path).unwrap(), ["two", "three    x"]);
-        assert!(tail.read(&path).unwrap().is_empty() && !tail.changed);
-        std::fs::rename(&path, directory.path().join("console.log.1")).unwrap();
-        std::fs::write(&path, "four\n").unwrap();
-        assert_eq!(tail.read(&path).unwrap(), ["four"]);
-    }
-
-    #[test]
-    fn a_log_that_was_put_aside_a_moment_ago_is_seen_from_its_older_half_on() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("console.log");
-        let aside = directory.path().join("console.log.1");
-        std::fs::write(&aside, "one\ntw").unwrap();
-        std::fs::write(&path, "o\nthree\n").unwrap();
-        let mut tail = Tail::default();
-        assert_eq!(tail.read(&path).unwrap(), ["one", "two", "three"]);
-        // Written after the last look, and put aside before this one.
-        let mut file = File::options().append(true).open(&path).unwrap();
-        file.write_all(b"four\nfi").unwrap();
-        std::fs::rename(&path, &aside).unwrap();
-        std::fs::write(&path, "ve\n").unwrap();
-        assert_eq!(tail.read(&path).unwrap(), ["four", "five"]);
-        // Both halves are others by now.
-        std::fs::remove_file(&aside).unwrap();
-        std::fs::write(&aside, "eight\n").unwrap();
-        std::fs::rename(&path, directory.path().join("gone")).unwrap();
-        std::fs::write(&path, "nine\n").unwrap();
-        assert_eq!(tail.read(&path).unwrap(), ["eight", "nine"]);
-        assert!(tail.read(&path).unwrap().is_empty() && !tail.changed);
-    }
-
-    #[test]
-    fn of_a_flood_the_end_is_read_and_a_line_without_end_is_cut() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("console.log");
-        let mut flood = vec![b'x'; 3 << 20];
-        flood.extend(b"\nend\n");
-        flood.extend([b'y'; 5000]);
-        std::fs::write(&path, flood).unwrap();
-        let mut tail = Tail::default();
-        let lines = tail.read(&path).unwrap();
-        assert_eq!((lines.len(), lines[0].len()), (2, LONGEST));
-        assert_eq!((lines[1].as_str(), tail.open.len()), ("end", LONGEST));
-    }
-}
+#[path = "log_tests.rs"]
+mod tests;

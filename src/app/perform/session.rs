@@ -17,14 +17,16 @@ use tokio::time::timeout;
 use super::paste::{self, Paste, Progress};
 use super::{Held, Outbox, operations, tell};
 use crate::app::effect::{OpenSession, SessionKind, Typed};
+use crate::app::gutter::Side;
 use crate::app::message::{Message, SessionEvent};
 use crate::app::state;
 use crate::app::update::LONG_PASTE as LONG;
-use crate::console::reader::{Marks, Reader, Search, Step};
-use crate::console::{Size, Terminal, keys};
+use crate::console::reader::{Marks, Reader, Search, Step, Text};
+use crate::console::{Notable, Size, Terminal, keys};
 use crate::fault::Failure;
 use crate::fleet::Fleet;
 use crate::shim::client::{Listener, Talker};
+use crate::shim::log::When;
 use crate::shim::protocol::{Answer, ClientFrame, Event, Push, ReplayFrom, Request, ServerFrame};
 use crate::vm::VmName;
 
@@ -204,12 +206,16 @@ impl Console {
         self.passed = passed;
         view.live_top = terminal.live_top();
         view.marks = Marks::default();
+        view.sides.clear();
         if let Some(reader) = reader {
             reader.resize(&*terminal, terminal.size().rows());
             let lines = |count| usize::try_from(count).unwrap_or(usize::MAX);
             view.offset = usize::try_from(view.live_top - reader.top()).unwrap_or(0);
             view.new_lines = lines(reader.new_rows(&*terminal));
             view.marks = reader.marks(&*terminal);
+            let rows = reader.top()..reader.top() + i64::from(terminal.size().rows());
+            let beside = rows.map(|row| side(&terminal, row, view.boot));
+            view.sides.extend(beside);
         }
         view.offset = view.offset.min(terminal.scrollback());
         terminal.view(view.offset, &mut view.screen);
@@ -236,6 +242,23 @@ impl Console {
     pub(in crate::app) fn selected(&self, reader: &Reader, most: usize) -> Option<String> {
         let terminal = self.terminal.as_ref()?.borrow();
         reader.copied(&*terminal, most)
+    }
+}
+
+/// What stands beside a row.
+fn side(terminal: &Terminal, row: i64, boot: u64) -> Side {
+    let mut text = String::new();
+    terminal.row(row, &mut text);
+    let (t_us, silent_us) = terminal.came(row);
+    let when = |t_us| When {
+        boot: u32::try_from(boot).unwrap_or(0),
+        t_us,
+        missed: false,
+    };
+    Side {
+        when: t_us.map(when).filter(|_| !text.is_empty()),
+        silent_us,
+        mark: Notable::of(&text).map(Notable::word),
     }
 }
 
@@ -305,9 +328,9 @@ async fn listen(
     let session = |event| Message::Session(id, event);
     while let Some(frame) = listener.next().await? {
         match frame {
-            ServerFrame::Output { bytes, .. } => {
+            ServerFrame::Output { bytes, t_us, .. } => {
                 for slice in bytes.chunks(SLICE) {
-                    terminal.borrow_mut().feed(slice);
+                    terminal.borrow_mut().feed_at(slice, t_us);
                     changed.notify_one();
                     tokio::task::yield_now().await;
                 }

@@ -63,6 +63,7 @@ pub(super) fn perform(state: &mut State, action: Action, key: Key, effects: &mut
         Action::Redraw => effects.push(Effect::Redraw),
         Action::Suspend => effects.push(Effect::Suspend),
         Action::Quit => effects.push(Effect::Quit),
+        Action::Clock => reading::turn_clock(state),
         Action::LeaveConsole => console::leave(state, key),
         Action::ScrollbackUp => console::scroll(state, page_height),
         Action::ScrollbackDown => console::scroll(state, -page_height),

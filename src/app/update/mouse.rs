@@ -43,8 +43,9 @@ pub(super) fn update(state: &mut State, mouse: Mouse, effects: &mut Vec<Effect>)
     }
     state.pressed = None;
     if within(regions.page) && matches!(state.page, Page::Console | Page::Log) {
-        let page = regions.page;
-        state.pressed = Some((mouse.row - page.y, mouse.column - page.x));
+        let text = state.text_area();
+        let column = mouse.column.saturating_sub(text.x);
+        state.pressed = Some((mouse.row - text.y, column));
         if let Some(reading) = &mut state.reading {
             reading.reader.clear();
             return;
@@ -72,8 +73,8 @@ pub(super) fn update(state: &mut State, mouse: Mouse, effects: &mut Vec<Effect>)
 /// The pointer moved with the button down: what lies between is selected.
 fn drag(state: &mut State, at: Position, effects: &mut Vec<Effect>) {
     let Some(from) = state.pressed else { return };
-    let page = state.regions().page;
     if reading::begin(state, true) {
+        let page = state.text_area();
         let row = i32::from(at.y) - i32::from(page.y);
         let column =
             at.x.saturating_sub(page.x)

@@ -88,6 +88,14 @@ pub(super) fn settle(state: &mut State) {
     }
 }
 
+/// Has the gutter show another time, where there is one.
+pub(super) fn turn_clock(state: &mut State) {
+    // The console has its gutter while it is read.
+    if state.page == Page::Log || begin(state, false) {
+        state.clock = state.clock.next();
+    }
+}
+
 /// Has the reader take a step.
 pub(super) fn step(state: &mut State, step: Step, effects: &mut Vec<Effect>) {
     let Some(reading) = &mut state.reading else {

@@ -5,6 +5,7 @@ use super::paste;
 use crate::app::effect::{
     CountTarget, Effect, OpenSession, SampleTarget, SessionKind, SessionTarget,
 };
+use crate::app::gutter::Clock;
 use crate::app::metrics::Metrics;
 use crate::app::reading::Reading;
 use crate::app::state::{Console, Focus, Link, Page, State};
@@ -80,6 +81,10 @@ fn session(state: &mut State, effects: &mut Vec<Effect>) {
             link: target.as_ref().map_or(Link::None, |_| Link::Connecting),
             size,
             left: state.console.left,
+            boot: state
+                .selected_row()
+                .and_then(|row| row.vm.state.boot.as_ref())
+                .map_or(0, |boot| boot.id),
             ..Console::default()
         };
         if other_vm || !is_console(&target) {
@@ -196,7 +201,13 @@ fn log(state: &mut State, effects: &mut Vec<Effect>) {
 
 /// The boots are read when they come into view, and again when another boot came.
 fn boots(state: &mut State, effects: &mut Vec<Effect>) {
-    let Some(row) = state.selected_row().filter(|_| state.page == Page::Boot) else {
+    // The time of day is reckoned from when a boot began.
+    let is_seen = match state.page {
+        Page::Boot => true,
+        Page::Log | Page::Console => state.clock == Clock::Wall,
+        _ => false,
+    };
+    let Some(row) = state.selected_row().filter(|_| is_seen) else {
         return;
     };
     let boot = row.vm.state.boot.as_ref();

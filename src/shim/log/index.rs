@@ -4,8 +4,10 @@
 //! bytes from `offset` came `value` µs after *spawned* of `boot`. Kind 1: the file with inode
 //! `value` begins at `offset`. Kind 2: `gap.log` begins at `offset`. Kind 3: bytes are missing before
 //! `offset`; those from there on stand in the file from position `value` on, behind a line of `boot`
-//! bytes that tells people so. Others are passed over. The file is appended to, and rewritten at each rotation without what the log has forgotten, so it
-//! stays below half a MiB.
+//! bytes that tells people so. Kind 4: as kind 0, but nobody listened when the bytes came: `value`
+//! is when they were found. Kind 5: from `offset` on the guest's terminal has `value` rows << 16 |
+//! columns. Others are passed over. The file is appended to, and rewritten at each rotation without
+//! what the log has forgotten, so it stays below 2 MiB.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -15,11 +17,17 @@ use std::path::{Path, PathBuf};
 /// The size of a record in bytes.
 pub(super) const RECORD: usize = 24;
 
-/// A time is noted when this many µs passed since the one before …
+/// A time is noted when this many bytes came since the one before, or this many µs passed. Output
+/// pays for its notes: for each [`DEARER`] of them that a file has beyond one for [`PAID_BYTES`],
+/// the time that must pass doubles. So a guest that prints a byte now and then cannot make the index
+/// longer than its log, and what follows a long silence is noted all the same.
 const FINE_US: u64 = 2_000;
-/// … or this many bytes came; after [`FINE_MARKS`] of a file's marks only the latter counts.
 const COARSE_BYTES: u64 = 4096;
-const FINE_MARKS: usize = 8192;
+const PAID_BYTES: u64 = 256;
+const DEARER: u64 = 1024;
+
+/// Sizes that are noted in one file at most: only people change them.
+const MOST_SIZES: usize = 4096;
 
 /// An index beyond this is not ours: no more than that is read.
 const LONGEST: u64 = 4 << 20;
@@ -28,6 +36,19 @@ const MARK: u32 = 0;
 const FILE: u32 = 1;
 const GAP: u32 = 2;
 const RUN: u32 = 3;
+const MISSED: u32 = 4;
+const SIZE: u32 = 5;
+
+/// When bytes came.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct When {
+    /// Ordinal of their boot.
+    pub boot: u32,
+    /// µs since *spawned* of that boot.
+    pub t_us: u64,
+    /// Nobody listened when they came: they did by `t_us`, and not before what stands before them.
+    pub missed: bool,
+}
 
 /// Where the bytes after missing ones stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,8 +103,10 @@ pub(super) struct Index {
     gap: Option<Record>,
     /// In the order of their offsets.
     runs: Vec<Record>,
+    /// In the order of their offsets.
+    sizes: Vec<Record>,
     /// Marks since the current file began.
-    fine: usize,
+    fine: u64,
     writer: Option<(PathBuf, File)>,
 }
 
@@ -100,12 +123,13 @@ impl Index {
             index.take(record);
         }
         index.marks.sort_by_key(|mark| mark.offset);
+        index.sizes.sort_by_key(|size| size.offset);
         Ok(index)
     }
 
     fn take(&mut self, record: Record) {
         match record.kind {
-            MARK => {
+            MARK | MISSED => {
                 self.fine += 1;
                 self.marks.push(record);
             }
@@ -115,6 +139,7 @@ impl Index {
             }
             GAP => self.gap = Some(record),
             RUN => self.runs.push(record),
+            SIZE if self.sizes.len() < MOST_SIZES => self.sizes.push(record),
             _ => {}
         }
     }
@@ -198,26 +223,69 @@ impl Index {
     }
 
     /// Notes when the bytes from `offset` came, if that says more than the mark before.
-    pub(super) fn mark(&mut self, offset: u64, boot: u32, t_us: u64) -> io::Result<()> {
+    pub(super) fn mark(&mut self, offset: u64, when: When) -> io::Result<()> {
+        let begin = self.files.last().map_or(0, |file| file.offset);
+        let paid = offset.saturating_sub(begin) / PAID_BYTES;
+        let doubled = self.fine.saturating_sub(paid) / DEARER;
+        let step = FINE_US << doubled.min(40);
         let worth = self.marks.last().is_none_or(|last| {
-            let later = t_us.abs_diff(last.value) >= FINE_US && self.fine < FINE_MARKS;
-            last.boot != boot || later || offset.saturating_sub(last.offset) >= COARSE_BYTES
+            let other = last.boot != when.boot || (last.kind == MISSED) != when.missed;
+            let later = when.t_us.abs_diff(last.value) >= step;
+            other || later || offset.saturating_sub(last.offset) >= COARSE_BYTES
         });
         if !worth {
             return Ok(());
         }
         self.append(Record {
             offset,
-            value: t_us,
-            boot,
-            kind: MARK,
+            value: when.t_us,
+            boot: when.boot,
+            kind: if when.missed { MISSED } else { MARK },
         })
     }
 
-    pub(super) fn time_of(&self, offset: u64) -> Option<(u32, u64)> {
+    pub(super) fn when(&self, offset: u64) -> Option<When> {
         let after = self.marks.partition_point(|mark| mark.offset <= offset);
         let mark = self.marks.get(after.checked_sub(1)?)?;
-        Some((mark.boot, mark.value))
+        Some(When {
+            boot: mark.boot,
+            t_us: mark.value,
+            missed: mark.kind == MISSED,
+        })
+    }
+
+    /// The last offset at which the output of `boot` had come by `t_us`: where the next mark of it is,
+    /// or a later boot begins; `None` when nothing noted is later.
+    pub(super) fn after(&self, boot: u32, t_us: u64) -> Option<u64> {
+        let later = |mark: &Record| (mark.boot, mark.value) > (boot, t_us);
+        let first = self.marks.partition_point(|mark| !later(mark));
+        self.marks.get(first).map(|mark| mark.offset)
+    }
+
+    /// Rows and columns of the guest's terminal where the byte at `offset` came, if they were noted.
+    pub(super) fn size(&self, offset: u64) -> Option<(u16, u16)> {
+        let after = self.sizes.partition_point(|size| size.offset <= offset);
+        let size = self.sizes.get(after.checked_sub(1)?)?.value;
+        let part = |value: u64| u16::try_from(value & 0xffff).unwrap_or(0);
+        Some((part(size >> 16), part(size)))
+    }
+
+    /// The first offset after `offset` at which the terminal has another size.
+    pub(super) fn next_size(&self, offset: u64) -> Option<u64> {
+        let after = self.sizes.partition_point(|size| size.offset <= offset);
+        self.sizes.get(after).map(|size| size.offset)
+    }
+
+    pub(super) fn note_size(&mut self, offset: u64, rows: u16, columns: u16) -> io::Result<()> {
+        if self.size(offset) == Some((rows, columns)) || self.sizes.len() >= MOST_SIZES {
+            return Ok(());
+        }
+        self.append(Record {
+            offset,
+            value: u64::from(rows) << 16 | u64::from(columns),
+            boot: 0,
+            kind: SIZE,
+        })
     }
 
     /// The first offset after `offset` at which another time begins.
@@ -228,18 +296,18 @@ impl Index {
 
     /// Forgets what was noted of offsets before `oldest`.
     pub(super) fn forget_before(&mut self, oldest: u64) -> io::Result<()> {
-        // The mark before the first kept byte tells its time.
-        let first = self
-            .marks
-            .partition_point(|mark| mark.offset <= oldest)
-            .saturating_sub(1);
-        self.marks.drain(..first);
+        // The mark before the first kept byte tells its time, and the size before it its size.
+        for records in [&mut self.marks, &mut self.sizes] {
+            let after = records.partition_point(|record| record.offset <= oldest);
+            records.drain(..after.saturating_sub(1));
+        }
         self.files.retain(|file| file.offset >= oldest);
         self.runs.retain(|run| run.offset >= oldest);
         let Some((path, _)) = self.writer.take() else {
             return Ok(());
         };
         let records = self.files.iter().chain(&self.runs);
+        let records = records.chain(&self.sizes);
         let records = records.chain(&self.marks).chain(&self.gap);
         let mut bytes = Vec::with_capacity((self.marks.len() + 3) * RECORD);
         for record in records {
@@ -253,20 +321,6 @@ impl Index {
     }
 }
 
-#[cfg(all(test, target_os = "linux"))]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_a_full_disk_does_not_take_is_not_kept_in_memory_either() {
-        let full = PathBuf::from("/dev/full");
-        let file = OpenOptions::new().write(true).open(&full).unwrap();
-        let mut index = Index {
-            writer: Some((full, file)),
-            ..Index::default()
-        };
-        assert!(index.note_file(0, 7).is_err());
-        assert!(index.mark(0, 1, 0).is_err());
-        assert_eq!((index.files(), index.time_of(0)), (Vec::new(), None));
-    }
-}
+#[cfg(test)]
+#[path = "index_tests.rs"]
+mod tests;

@@ -8,6 +8,14 @@ fn place() -> (tempfile::TempDir, VmPaths) {
     (dir, paths)
 }
 
+fn at(boot: u32, t_us: u64) -> When {
+    When {
+        boot,
+        t_us,
+        missed: false,
+    }
+}
+
 /// All that is kept from `offset` on, with the offset at which it really begins.
 fn all(reader: &Reader, mut offset: u64) -> (u64, Vec<u8>) {
     let mut begin = None;
@@ -30,7 +38,7 @@ fn offsets_stay_exact_over_rotation_and_over_new_writers() {
         assert_eq!(log.end(), truth.len() as u64);
         for _ in 0..random.usize(0..20) {
             let bytes: Vec<u8> = (0..random.usize(1..400)).map(|_| random.u8(..)).collect();
-            log.append(&bytes, 1, truth.len() as u64).unwrap();
+            log.append(&bytes, at(1, truth.len() as u64)).unwrap();
             truth.extend(bytes);
         }
         let oldest = log.reader().oldest();
@@ -51,22 +59,22 @@ fn offsets_stay_exact_over_rotation_and_over_new_writers() {
 fn a_replay_tells_when_each_byte_came() {
     let (_dir, paths) = place();
     let mut log = Log::open(&paths).unwrap();
-    log.append(b"one", 1, 0).unwrap();
-    log.append(b"two", 1, 500_000).unwrap();
-    log.append(b"again", 2, 7).unwrap();
+    log.append(b"one", at(1, 0)).unwrap();
+    log.append(b"two", at(1, 500_000)).unwrap();
+    log.append(b"again", at(2, 7)).unwrap();
     let chunk = log.reader().read(1, 100).unwrap().unwrap();
-    assert_eq!((chunk.t_us, chunk.boot, &*chunk.bytes), (0, 1, &b"ne"[..]));
+    assert_eq!((chunk.when, &*chunk.bytes), (at(1, 0), &b"ne"[..]));
     let chunk = log.reader().read(3, 100).unwrap().unwrap();
-    assert_eq!((chunk.t_us, &*chunk.bytes), (500_000, &b"two"[..]));
+    assert_eq!((chunk.when, &*chunk.bytes), (at(1, 500_000), &b"two"[..]));
     let chunk = Reader::open(&paths).unwrap().read(6, 100).unwrap().unwrap();
-    assert_eq!((chunk.t_us, chunk.boot), (7, 2));
+    assert_eq!(chunk.when, at(2, 7));
 }
 
 #[test]
 fn a_crash_within_a_rotation_loses_no_offset() {
     let (_dir, paths) = place();
     let mut log = Log::open(&paths).unwrap();
-    log.append(b"0123456789", 1, 0).unwrap();
+    log.append(b"0123456789", at(1, 0)).unwrap();
     drop(log);
     // As after the rename, before the new file.
     fs::rename(&paths.console_log, older_path(&paths.console_log)).unwrap();
@@ -84,14 +92,14 @@ fn a_crash_within_a_rotation_loses_no_offset() {
 #[test]
 fn a_torn_index_and_a_missing_one_are_lived_with() {
     let (_dir, paths) = place();
-    Log::open(&paths).unwrap().append(b"abc", 1, 0).unwrap();
+    Log::open(&paths).unwrap().append(b"abc", at(1, 0)).unwrap();
     let mut index = fs::read(&paths.console_idx).unwrap();
     index.extend([1, 2, 3]);
     fs::write(&paths.console_idx, &index).unwrap();
     let mut log = Log::open(&paths).unwrap();
-    log.append(b"def", 2, 9).unwrap();
+    log.append(b"def", at(2, 9)).unwrap();
     drop(log);
-    assert_eq!(Reader::open(&paths).unwrap().time_of(4), Some((2, 9)));
+    assert_eq!(Reader::open(&paths).unwrap().when(4), Some(at(2, 9)));
     fs::remove_file(&paths.console_idx).unwrap();
     assert_eq!(all(Log::open(&paths).unwrap().reader(), 0).1, b"abcdef");
 }
@@ -111,8 +119,8 @@ fn a_full_disk_loses_what_comes_then_and_nothing_that_is_kept() {
     let mut log = Log::with_cap(&paths, 2000).unwrap();
     let truth: Vec<u8> = (0..3000_u32).flat_map(u32::to_le_bytes).collect();
     let append = |log: &mut Log, length: usize| {
-        let at = usize::try_from(log.end()).unwrap();
-        log.append(&truth[at..at + length], 1, at as u64)
+        let end = usize::try_from(log.end()).unwrap();
+        log.append(&truth[end..end + length], at(1, end as u64))
     };
     append(&mut log, 1300).unwrap();
     append(&mut log, 1300).unwrap();
@@ -155,14 +163,14 @@ fn a_full_disk_loses_what_comes_then_and_nothing_that_is_kept() {
 fn a_shim_that_died_on_a_full_disk_leaves_a_log_that_goes_on() {
     let (_dir, paths) = place();
     let mut log = Log::open(&paths).unwrap();
-    log.append(b"abc", 1, 0).unwrap();
+    log.append(b"abc", at(1, 0)).unwrap();
     refuse(&mut log);
-    log.append(b"lost", 1, 0).unwrap_err();
-    log.append(b"noted", 1, 0).unwrap_err();
+    log.append(b"lost", at(1, 0)).unwrap_err();
+    log.append(b"noted", at(1, 0)).unwrap_err();
     drop(log);
     let mut log = Log::open(&paths).unwrap();
     assert_eq!(log.end(), 7, "as far as the index knows");
-    log.append(b"xyz", 1, 0).unwrap();
+    log.append(b"xyz", at(1, 0)).unwrap();
     for reader in [log.reader(), &Reader::open(&paths).unwrap()] {
         let chunk = reader.read(3, 100).unwrap().unwrap();
         assert_eq!((chunk.offset, &*chunk.bytes), (7, &b"xyz"[..]));
@@ -174,9 +182,9 @@ fn a_shim_that_died_on_a_full_disk_leaves_a_log_that_goes_on() {
 fn what_the_disk_did_not_take_keeps_its_offsets() {
     let (_dir, paths) = place();
     let mut log = Log::open(&paths).unwrap();
-    log.append(b"abc", 1, 0).unwrap();
+    log.append(b"abc", at(1, 0)).unwrap();
     log.skip_to(1000);
-    log.append(b"xyz", 1, 5).unwrap();
+    log.append(b"xyz", at(1, 5)).unwrap();
     assert_eq!(log.end(), 1003);
     let chunk = log.reader().read(3, 100).unwrap().unwrap();
     assert_eq!((chunk.offset, &*chunk.bytes), (1000, &b"xyz"[..]));

@@ -15,6 +15,7 @@ pub mod index;
 mod segment;
 
 use index::Index;
+pub use index::When;
 use segment::{Run, Segment};
 
 /// Each of the two files holds at most this many bytes; a single read is never split over both.
@@ -28,10 +29,8 @@ const LONGEST_MARK: usize = 64;
 pub struct Chunk {
     /// Offset of its first byte.
     pub offset: u64,
-    /// When it came: µs since *spawned* of its boot.
-    pub t_us: u64,
-    /// Ordinal of its boot.
-    pub boot: u32,
+    /// When it came.
+    pub when: When,
     /// The bytes.
     pub bytes: Vec<u8>,
 }
@@ -47,6 +46,21 @@ pub struct Reader {
 impl Reader {
     /// Opens what there is; a VM that never printed has an empty log.
     pub fn open(paths: &VmPaths) -> io::Result<Self> {
+        // When the log is rotated between two steps, not all that was opened belongs together.
+        const TRIES: usize = 4;
+        let mut opened = Self::open_once(paths)?;
+        for _ in 1..TRIES {
+            if opened.1 {
+                break;
+            }
+            opened = Self::open_once(paths)?;
+        }
+        Ok(opened.0)
+    }
+
+    /// Opens it, and whether the index knows either all of the files or, as after the directory was
+    /// copied, none.
+    fn open_once(paths: &VmPaths) -> io::Result<(Self, bool)> {
         let index = Index::load(&paths.console_idx)?;
         let open = |path: &Path| match File::open(path) {
             Ok(file) => Ok(Some(file)),
@@ -55,7 +69,13 @@ impl Reader {
         };
         let current = open(&paths.console_log)?;
         let older = open(&older_path(&paths.console_log))?;
-        Self::assemble(index, older, current)
+        let mut known = Vec::new();
+        for file in [&older, &current].into_iter().flatten() {
+            let inode = file.metadata()?.ino();
+            known.push(index.files().iter().any(|(_, of)| *of == inode));
+        }
+        let is_whole = known.iter().all(|it| *it) || !known.contains(&true);
+        Ok((Self::assemble(index, older, current)?, is_whole))
     }
 
     fn assemble(index: Index, older: Option<File>, current: Option<File>) -> io::Result<Self> {
@@ -91,7 +111,8 @@ impl Reader {
         let current = match current {
             Some(file) => {
                 let (mut base, known) = base(&file, by_order(1))?;
-                if !known && file.metadata()?.len() == 0 {
+                let unordered = by_order(1).is_none();
+                if !known && (unordered || file.metadata()?.len() == 0) {
                     base = older.as_ref().map_or(base, Segment::end);
                 }
                 Some(segment(file, base)?)
@@ -121,9 +142,30 @@ impl Reader {
             .map_or(0, Segment::end)
     }
 
-    /// Boot and time of the byte at `offset`, if they were noted.
-    pub fn time_of(&self, offset: u64) -> Option<(u32, u64)> {
-        self.index.time_of(offset)
+    /// When the byte at `offset` came, if that was noted.
+    pub fn when(&self, offset: u64) -> Option<When> {
+        self.index.when(offset)
+    }
+
+    /// The first offset after `offset` whose byte came at another time.
+    pub fn next_time(&self, offset: u64) -> Option<u64> {
+        self.index.next_mark(offset)
+    }
+
+    /// Where the output stood `t_us` µs after *spawned* of `boot`: bytes before that offset had come.
+    pub fn stood_at(&self, boot: u32, t_us: u64) -> u64 {
+        let after = self.index.after(boot, t_us);
+        after.map_or(self.end(), |after| after.min(self.end()))
+    }
+
+    /// Rows and columns of the guest's terminal when the byte at `offset` came, if they were noted.
+    pub fn size(&self, offset: u64) -> Option<(u16, u16)> {
+        self.index.size(offset)
+    }
+
+    /// The first offset after `offset` from which on the terminal has another size.
+    pub fn next_size(&self, offset: u64) -> Option<u64> {
+        self.index.next_size(offset)
     }
 
     /// Up to `longest` bytes from `offset` on, whenever they came; it ends early at a hole.
@@ -167,11 +209,9 @@ impl Reader {
                 continue;
             }
             bytes.truncate(got);
-            let (boot, t_us) = self.index.time_of(offset).unwrap_or((0, 0));
             return Ok(Some(Chunk {
                 offset,
-                t_us,
-                boot,
+                when: self.index.when(offset).unwrap_or_default(),
                 bytes,
             }));
         }
@@ -223,16 +263,16 @@ impl Log {
         self.end
     }
 
-    /// Appends bytes that came `t_us` µs after *spawned* of boot `boot`. When it fails the bytes
+    /// Appends bytes. When it fails the bytes
     /// are missing in the files, their offsets are used up all the same, and what is kept stays; the
     /// next bytes that the disk takes come after a line that says how many are missing.
-    pub fn append(&mut self, bytes: &[u8], boot: u32, t_us: u64) -> io::Result<()> {
+    pub fn append(&mut self, bytes: &[u8], when: When) -> io::Result<()> {
         let offset = self.end;
         self.end += bytes.len() as u64;
-        self.write(offset, bytes, boot, t_us)
+        self.write(offset, bytes, when)
     }
 
-    fn write(&mut self, offset: u64, bytes: &[u8], boot: u32, t_us: u64) -> io::Result<()> {
+    fn write(&mut self, offset: u64, bytes: &[u8], when: When) -> io::Result<()> {
         let full = self.reader.current.as_ref().is_none_or(|current| {
             current.len > 0 && current.len + (LONGEST_MARK + bytes.len()) as u64 > self.cap
         });
@@ -264,13 +304,18 @@ impl Log {
             }
         }
         // The bytes count, also when nobody will know when they came.
-        let _ = self.reader.index.mark(offset, boot, t_us);
+        let _ = self.reader.index.mark(offset, when);
         Ok(())
     }
 
     /// Leaves out bytes up to `offset`: nobody has them any more.
     pub fn skip_to(&mut self, offset: u64) {
         self.end = self.end.max(offset);
+    }
+
+    /// Notes the size that the guest's terminal has from here on.
+    pub fn note_size(&mut self, rows: u16, columns: u16) -> io::Result<()> {
+        self.reader.index.note_size(self.end, rows, columns)
     }
 
     /// Offset of the first byte of `gap.log`, as it was last noted.

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::io;
 
 use crate::console::{Screen, Size, Terminal};
-use crate::shim::log::Log;
+use crate::shim::log::{Log, When};
 use crate::vm::VmPaths;
 
 /// How much of the past is at hand without a file, in bytes.
@@ -65,7 +65,7 @@ impl Console {
         while let Some(chunk) = self.log.reader().read(offset, PIECE)? {
             offset = chunk.offset + chunk.bytes.len() as u64;
             self.terminal.feed(&chunk.bytes);
-            self.keep(chunk.offset, chunk.t_us, &chunk.bytes);
+            self.keep(chunk.offset, chunk.when.t_us, &chunk.bytes);
         }
         Ok(())
     }
@@ -74,6 +74,13 @@ impl Console {
     pub(super) fn begin_boot(&mut self, boot: u64) {
         self.boot = u32::try_from(boot).unwrap_or(u32::MAX);
         self.terminal = Terminal::new(self.terminal.size(), 0);
+        self.note_size();
+    }
+
+    fn note_size(&mut self) {
+        // Without it a replay has the size of before.
+        let size = self.terminal.size();
+        let _ = self.log.note_size(size.rows(), size.columns());
     }
 
     /// The same boot goes on under this shim.
@@ -84,8 +91,7 @@ impl Console {
     /// The ordinal of the boot whose output came last, as the log has it.
     pub(super) fn last_boot(&self) -> Option<u64> {
         let last = self.end().checked_sub(1)?;
-        let (boot, _) = self.log.reader().time_of(last)?;
-        Some(boot.into())
+        Some(self.log.reader().when(last)?.boot.into())
     }
 
     /// Bytes of output since the VM was made.
@@ -114,20 +120,28 @@ impl Console {
 
     /// Takes what the guest said and returns what the terminal owes to it.
     pub(super) fn take(&mut self, bytes: &[u8], t_us: u64) -> Vec<u8> {
-        self.store(bytes, t_us);
+        self.store(bytes, t_us, false);
         self.terminal.feed_answering(bytes)
     }
 
-    /// Takes what the guest said while nobody listened: its queries are stale.
+    /// Takes what the guest said while nobody listened, found at `t_us`: its queries are stale.
     pub(super) fn take_missed(&mut self, bytes: &[u8], t_us: u64) {
-        self.store(bytes, t_us);
+        if bytes.is_empty() {
+            return;
+        }
+        self.store(bytes, t_us, true);
         self.terminal.feed(bytes);
     }
 
-    fn store(&mut self, bytes: &[u8], t_us: u64) {
+    fn store(&mut self, bytes: &[u8], t_us: u64, missed: bool) {
         let offset = self.end();
+        let when = When {
+            boot: self.boot,
+            t_us,
+            missed,
+        };
         // A full disk must not stop the guest: the log has a hole then and says so.
-        let _ = self.log.append(bytes, self.boot, t_us);
+        let _ = self.log.append(bytes, when);
         self.keep(offset, t_us, bytes);
     }
 
@@ -168,7 +182,7 @@ impl Console {
         Some(match filed {
             Some(chunk) if chunk.offset == offset => Piece::Output {
                 offset,
-                t_us: chunk.t_us,
+                t_us: chunk.when.t_us,
                 bytes: chunk.bytes,
             },
             other => {
@@ -220,6 +234,7 @@ impl Console {
     /// Gives the shim's terminal another size.
     pub(super) fn resize(&mut self, size: Size) {
         self.terminal.resize(size);
+        self.note_size();
     }
 
     /// Whether a shell seems to wait at its prompt, and no full-screen program has the screen.

@@ -1,14 +1,16 @@
 //! Every screen of the dashboard, and how it comes about.
 
 use crate::app::fixture::{
-    acceptable, boot, console_says, counted, empty, examine, fleet, key, mending_says, name,
+    acceptable, boot, console_says, counted, empty, examine, fleet, key, line, mending_says, name,
     name_taken, press, send, silent,
 };
-use crate::app::log::LogPart;
+use crate::app::log::{Line, LogPart};
 use crate::app::message::{Message, SessionEvent};
 use crate::app::state::State;
+use crate::console::Notable;
 use crate::console::reader::{Marks, Span};
 use crate::fault::{Code, Failure};
+use crate::shim::log::When;
 use crate::vm::{BackendKind, Phase};
 
 /// A screen's name, and how it comes about at a size.
@@ -254,6 +256,7 @@ pub(super) fn screens() -> Vec<Case> {
             send(&mut state, 4.0, key("f5"));
             state
         }),
+        ("log_times", with_times),
         ("filter", |size| {
             let mut state = fleet(size);
             press(&mut state, "/ w");
@@ -268,8 +271,41 @@ fn with_log(size: (u16, u16)) -> State {
     let lines = (0..200).map(|n| format!("[    0.{n:06}] line {n} of the kernel"));
     let part = LogPart {
         is_first: true,
-        lines: lines.collect(),
-        open: String::new(),
+        lines: lines.map(|text| line(&text)).collect(),
+        ..LogPart::default()
+    };
+    send(&mut state, 2.0, Message::Log(name("web"), part));
+    state
+}
+
+/// A log whose lines came apart, one while nobody listened, one that matters.
+fn with_times(size: (u16, u16)) -> State {
+    let mut state = fleet(size);
+    press(&mut state, "4 t");
+    let mut lines = Vec::new();
+    for n in 0..20_u16 {
+        lines.push(Line {
+            when: Some(When {
+                boot: 3,
+                t_us: u64::from(n) * 1_234_567,
+                missed: n == 12,
+            }),
+            silent_us: if n % 5 == 3 {
+                u64::from(n) * 400_000
+            } else {
+                0
+            },
+            notable: (n % 6 == 3).then_some(Notable::Panic),
+            ..line(&format!(
+                "line {n} {}",
+                "is long ".repeat(usize::from(n % 4 * 5))
+            ))
+        });
+    }
+    let part = LogPart {
+        is_first: true,
+        lines,
+        ..LogPart::default()
     };
     send(&mut state, 2.0, Message::Log(name("web"), part));
     state

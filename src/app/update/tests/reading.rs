@@ -3,7 +3,7 @@
 use super::{SIZE, sessions, told, typed};
 use crate::app::action::Context;
 use crate::app::effect::Effect;
-use crate::app::fixture::{console_says, fleet, key, name, press, send, vm};
+use crate::app::fixture::{console_says, fleet, key, line, name, press, send, vm};
 use crate::app::log::LogPart;
 use crate::app::message::{Message, Mouse, MouseKind};
 use crate::app::state::{Focus, State};
@@ -21,8 +21,8 @@ fn steps(effects: &[Effect]) -> Vec<Step> {
 fn log(state: &mut State, lines: std::ops::Range<usize>) {
     let part = LogPart {
         is_first: lines.start == 0,
-        lines: lines.map(|n| format!("line {n}")).collect(),
-        open: String::new(),
+        lines: lines.map(|n| line(&format!("line {n}"))).collect(),
+        ..LogPart::default()
     };
     send(state, 2.0, Message::Log(name("web"), part));
 }

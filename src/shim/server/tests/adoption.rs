@@ -8,6 +8,7 @@ use tokio::net::UnixStream;
 
 use super::bench::{Bench, READY, locally, output, status};
 use crate::backends::{Line, ProcessExit};
+use crate::shim::log::Reader;
 use crate::shim::protocol::{ClientFrame, ReplayFrom, Request};
 use crate::shim::server::console::Console;
 use crate::shim::server::gap::Gap;
@@ -59,6 +60,10 @@ async fn a_new_shim_takes_over_with_all_that_was_printed_meanwhile() {
         assert_eq!(missed, 0);
         assert!(bytes.starts_with(b"Linux version 6.1\r\nmissed \x1b[6n.."));
         assert!(bytes.ends_with(b"..live"));
+        // What came meanwhile has no time of its own, and the log says so.
+        let log = Reader::open(&bench.store.paths(&bench.name)).unwrap();
+        let missed = [18, 19, 100_029, 100_030].map(|at| log.when(at).unwrap().missed);
+        assert_eq!(missed, [false, true, true, false]);
         // The query was stale: what is typed is the first that the guest reads.
         talker.say(ClientFrame::Input(b"x".to_vec())).await.unwrap();
         assert_eq!(bench.world.reads(1).await, b"x");
