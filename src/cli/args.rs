@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::boots::BootsArgs;
 use super::doctor::DoctorArgs;
 use crate::backends::resolve;
 use crate::vm::{Accel, Arch, CpuModel, DiskMode, NetworkMode, PortForward};
@@ -86,8 +87,8 @@ pub(super) enum Command {
     Logs(LogsArgs),
     /// Make a PTY on a VM's serial line and print its path
     Pty(PtyArgs),
-    /// Show a VM's boots and their phases
-    Boots(NameArgs),
+    /// Show boots, their phases and what is usual
+    Boots(BootsArgs),
     /// List, build, import and remove guest images
     #[command(subcommand)]
     Image(ImageCommand),

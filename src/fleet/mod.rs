@@ -8,6 +8,7 @@ use crate::config::Config;
 use crate::fault::Failure;
 use crate::vm::{Accel, Arch, CpuModel, DiskMode, NetworkMode, PortForward, Store};
 
+mod boots;
 mod check;
 mod choice;
 mod create;
