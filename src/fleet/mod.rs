@@ -23,6 +23,7 @@ mod row;
 mod sweep;
 mod trial;
 
+pub use boots::Past;
 pub use figures::Meter;
 pub use outlook::{Outlook, Trait};
 pub use row::{VmDetails, VmRow, details, row};

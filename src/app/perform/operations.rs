@@ -52,8 +52,8 @@ pub(super) async fn reload(fleet: Fleet, outbox: Outbox, name: VmName) {
 
 pub(super) async fn boots(fleet: Fleet, outbox: Outbox, vm: Box<Vm>) {
     let name = vm.name.clone();
-    match blocking(move || fleet.boots(&vm)).await {
-        Some(Ok(boots)) => tell(&outbox, Message::Boots(name, boots)).await,
+    match blocking(move || fleet.past(&vm)).await {
+        Some(Ok(past)) => tell(&outbox, Message::Boots(name, Box::new(past))).await,
         Some(Err(failure)) => tell(&outbox, Message::Notice(harmless(failure))).await,
         None => {}
     }

@@ -51,9 +51,9 @@ pub fn update(state: &mut State, now: Now, message: Message) -> Vec<Effect> {
             }
             fleet::one(state, &name, vm.map(|vm| *vm));
         }
-        Message::Boots(name, boots) => {
+        Message::Boots(name, past) => {
             if let Some(row) = state.row_mut(&name) {
-                row.boots = Some(boots);
+                row.past = Some(*past);
             }
         }
         Message::Samples(samples) => fleet::samples(state, samples),
