@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::bench::BenchCommand;
 use super::boots::BootsArgs;
 use super::doctor::DoctorArgs;
+use super::screen::ScreenArgs;
 use crate::backends::resolve;
 use crate::vm::{Accel, Arch, CpuModel, DiskMode, NetworkMode, PortForward};
 
@@ -89,6 +91,9 @@ pub(super) enum Command {
     Pty(PtyArgs),
     /// Show boots, their phases and what is usual
     Boots(BootsArgs),
+    /// Measure
+    #[command(subcommand)]
+    Bench(BenchCommand),
     /// List, build, import and remove guest images
     #[command(subcommand)]
     Image(ImageCommand),
@@ -245,15 +250,6 @@ pub(super) enum Beginning {
 }
 
 #[derive(Debug, Args)]
-pub(super) struct ScreenArgs {
-    /// The VM
-    pub(super) name: String,
-    /// With colours, as bytes that draw it on a terminal
-    #[arg(long)]
-    pub(super) ansi: bool,
-}
-
-#[derive(Debug, Args)]
 pub(super) struct LogsArgs {
     /// The VM
     pub(super) name: String,
@@ -355,6 +351,7 @@ impl Command {
             Self::Pty(_) => "pty",
             Self::Logs(_) => "logs",
             Self::Boots(_) => "boots",
+            Self::Bench(BenchCommand::Boot(_)) => "bench boot",
             Self::Image(ImageCommand::Ls) => "image ls",
             Self::Image(ImageCommand::Build(_)) => "image build",
             Self::Image(ImageCommand::Import(_)) => "image import",
@@ -387,7 +384,7 @@ fn backend(text: &str) -> Result<String, crate::backends::BackendError> {
 }
 
 /// Seconds with a fraction, as in `0.5`.
-fn seconds(text: &str) -> Result<Duration, String> {
+pub(super) fn seconds(text: &str) -> Result<Duration, String> {
     text.parse()
         .ok()
         .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())

@@ -94,7 +94,7 @@ fn usual(alike: &[Alike<'_>]) -> String {
 }
 
 /// What was booted, for people.
-fn content(boot: &BootRecord) -> String {
+pub(super) fn content(boot: &BootRecord) -> String {
     const DIGEST: usize = 8;
     let digest = boot
         .image
@@ -150,7 +150,7 @@ fn each(boots: &[BootRecord], named: bool) -> String {
     output::table(&head, &rows)
 }
 
-fn milliseconds(us: Option<u64>) -> String {
+pub(super) fn milliseconds(us: Option<u64>) -> String {
     output::or_dash(us.map(|us| format!("{}.{} ms", us / 1000, us / 100 % 10)))
 }
 

@@ -61,7 +61,7 @@ pub(super) fn run(context: &Context, args: CreateArgs) -> Outcome {
     Ok(reply)
 }
 
-fn draft(args: CreateArgs, backend: Option<String>) -> Draft {
+pub(super) fn draft(args: CreateArgs, backend: Option<String>) -> Draft {
     Draft {
         name: args.name,
         backend,
