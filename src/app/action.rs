@@ -29,6 +29,7 @@ pub enum Action {
     Zoom,
     StartStop,
     StartTalkative,
+    TryHint,
     Restart,
     PauseResume,
     Kill,
@@ -102,7 +103,7 @@ pub struct ActionSpec {
 
 impl Action {
     /// All actions, in the order of the help.
-    pub const ALL: [Self; 76] = [
+    pub const ALL: [Self; 77] = [
         Self::SelectNext,
         Self::SelectPrevious,
         Self::SelectFirst,
@@ -122,6 +123,7 @@ impl Action {
         Self::Zoom,
         Self::StartStop,
         Self::StartTalkative,
+        Self::TryHint,
         Self::Restart,
         Self::PauseResume,
         Self::Kill,

@@ -1,7 +1,7 @@
 //! A boot beside those that it is compared with.
 
 pub use crate::fleet::Past;
-use crate::vm::{Alike, BootPhase, BootPhases, BootRecord, GuestStages, Spread};
+use crate::vm::{Alike, BootPhase, BootPhases, BootRecord, GuestStages, Hint, Spread};
 
 /// With so many boots of its own a VM is measured by them; with fewer, by those of other VMs too
 /// that were alike.
@@ -97,6 +97,18 @@ pub fn elsewhere<'a>(past: &'a Past, boot: &BootRecord) -> Vec<(&'a BootRecord, 
     let kinds = Alike::groups(all.filter(|other| other.was_ready() && other.is_elsewhere(boot)));
     let times = |kind: &Alike<'a>| Some((kind.first(), kind.spread(BootPhase::Ready)?));
     kinds.iter().filter_map(times).collect()
+}
+
+/// What could make the boot faster.
+pub fn hints(past: &Past, boot: &BootRecord) -> Vec<Hint> {
+    let is_last = past.own.last().is_some_and(|last| last.id == boot.id);
+    let kernel = past.kernel.as_ref().filter(|_| is_last);
+    let hardware = elsewhere(past, boot).into_iter();
+    let hardware = hardware.filter(|(other, _)| !other.accel.is_emulated());
+    let fastest = hardware
+        .map(|(_, times)| times)
+        .min_by_key(|times| times.p50);
+    crate::vm::hints(boot, kernel, fastest)
 }
 
 /// What the agent did on the way to *ready*.

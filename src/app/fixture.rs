@@ -14,7 +14,7 @@ use super::update::update;
 use crate::config::Config;
 use crate::console::{Size, Terminal};
 
-use crate::fleet::Past;
+use crate::fleet::{Measured, Past};
 use crate::sampler::{Sample, VcpuTimes};
 pub(crate) use host::{acceptable, examine, name_taken, report};
 
@@ -337,7 +337,22 @@ pub(crate) fn past(boots: u64) -> Past {
             lines: lines.map(line).into(),
             bytes: 24_000,
             is_whole: true,
+            probe_us: 333_000,
+            ..KernelLog::default()
         }),
+    }
+}
+
+/// What a trial of a hint comes to: with it a boot takes 300 ms less.
+pub(crate) fn measured() -> Measured {
+    let ready = |us: u64| {
+        let mut boot = BootRecord::sample(1);
+        boot.phases.stamp(BootPhase::Ready, us);
+        boot
+    };
+    Measured {
+        boots: (0..5).map(|n| ready(1_500_000 + n * 9_000)).collect(),
+        against: (0..5).map(|n| ready(1_200_000 + n * 8_000)).collect(),
     }
 }
 

@@ -5,7 +5,7 @@ use super::metrics::Count;
 use crate::console::keys::Key;
 use crate::doctor::Progress;
 use crate::fault::Failure;
-use crate::fleet::{Objection, Outlook, Past};
+use crate::fleet::{Measured, Objection, Outlook, Past};
 use crate::sampler::Sample;
 use crate::vm::{BootPhase, Invocation, Operation, Vm, VmName};
 
@@ -26,6 +26,10 @@ pub enum Message {
     Vm(VmName, Option<Box<Vm>>),
     /// The boots of one VM, and those to compare them with.
     Boots(VmName, Box<Past>),
+    /// A boot of the hint that is tried is over.
+    Lap,
+    /// The hint was tried.
+    Tried(Result<Box<Measured>, Failure>),
     /// Figures of the last second.
     Samples(Vec<(VmName, Sample)>),
     /// What the VMM of a VM counted so far.

@@ -14,6 +14,7 @@ use super::metrics::Metrics;
 use super::now::Now;
 use super::reading::Reading;
 use super::row::Row;
+use super::tryout::Tryout;
 use crate::config::Config;
 use crate::console::keys::Key;
 use crate::console::reader::Marks;
@@ -234,6 +235,8 @@ pub struct State {
     pub log: Log,
     /// What the VMM of the selected VM counts, while its page is shown.
     pub metrics: Metrics,
+    /// Hints that were tried, the last one perhaps under way.
+    pub tryouts: Vec<Tryout>,
     /// The console or the log is being read.
     pub reading: Option<Reading>,
     /// Where the left button went down on a page that can be read: row and column in it.
@@ -285,6 +288,7 @@ impl State {
             console: Console::default(),
             log: Log::default(),
             metrics: Metrics::default(),
+            tryouts: Vec::new(),
             reading: None,
             pressed: None,
             scroll: Scroll::default(),

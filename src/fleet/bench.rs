@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::ground::Ground;
 use super::{Draft, Fleet};
 use crate::fault::{Code, Failure};
-use crate::vm::{BootPhase, BootRecord, Operation, Spread};
+use crate::vm::{BootPhase, BootRecord, DiskMode, Operation, Spread, Vm};
 
 /// The VM's name; nobody sees it but in a message.
 const NAME: &str = "bench";
@@ -131,6 +131,45 @@ impl Fleet {
                 let what = "a boot was over before its times were written";
                 Failure::new(Code::RuntimeError, what)
             })
+    }
+}
+
+impl BenchPlan {
+    /// Boots like the last one of `vm`, against boots with more words for the kernel: `pairs` of each.
+    /// `None` when that boot is not known. Ports are not published: the VM itself may have them.
+    pub fn with_words(vm: &Vm, words: &str, pairs: usize) -> Option<Self> {
+        const DEADLINE: Duration = Duration::from_mins(1);
+        let (spec, boot) = (vm.spec.as_ref()?, vm.state.boot.as_ref()?);
+        let draft = Draft {
+            backend: Some(spec.backend.to_string()),
+            image: spec.image.as_ref().map(|image| image.name.clone()),
+            vcpu_count: Some(spec.vcpu_count),
+            mem_size_mib: Some(spec.mem_size_mib),
+            // Two VMs must not write to one disk.
+            disk_mode: Some(DiskMode::Isolated),
+            disk_size_mib: spec.disk_size_mib,
+            network: Some(spec.network),
+            cpu_model: Some(spec.cpu_model),
+            accel: Some(boot.accel),
+            arch: Some(spec.arch),
+            kernel: spec.kernel.clone(),
+            initrd: spec.initrd.clone(),
+            rootfs: spec.rootfs.clone(),
+            boot_args: Some(boot.boot_args.clone()),
+            ready_pattern: spec.ready_pattern.clone(),
+            ..Draft::default()
+        };
+        let more = Draft {
+            boot_args: Some(format!("{} {words}", boot.boot_args)),
+            ..draft.clone()
+        };
+        Some(Self {
+            draft,
+            against: Some(more),
+            boots: pairs,
+            warm_up: 1,
+            deadline: DEADLINE,
+        })
     }
 }
 

@@ -1,6 +1,9 @@
 //! The history of boots: of one VM, and of all that ever were.
 
+use std::fs::File;
 use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
 
 use super::Fleet;
 use crate::console::sanitize_line;
@@ -18,6 +21,9 @@ const PIECE: usize = 64 << 10;
 const MOST_LINES: usize = 4096;
 /// … and of a line no more bytes.
 const LONGEST_LINE: usize = 512;
+
+/// Who asks the terminal gets an answer in a few milliseconds, or waits at least that long, in µs.
+const UNANSWERED_US: u64 = 100_000;
 
 /// What is known of a VM's boots, and of those that they can be compared with.
 #[derive(Clone, Debug, Default)]
@@ -47,6 +53,10 @@ impl Fleet {
         let (own, others) = divide(self.history()?, vm);
         let paths = self.store.paths(&vm.name);
         let kernel = own.last().and_then(|boot| kernel_log(&paths, boot).ok());
+        let kernel = kernel.map(|log| KernelLog {
+            is_compressed: kernel_of(vm).is_some_and(|path| is_bzimage(&path).unwrap_or(false)),
+            ..log
+        });
         Ok(Past {
             own,
             others,
@@ -77,6 +87,33 @@ fn divide(history: Vec<BootRecord>, vm: &Vm) -> (Vec<BootRecord>, Vec<BootRecord
     (own, others)
 }
 
+/// The kernel that a VM was last started with, as its command line or the calls of the API say.
+fn kernel_of(vm: &Vm) -> Option<PathBuf> {
+    let argv = &vm.state.argv;
+    let option = argv.iter().position(|word| word == "-kernel");
+    let on_command_line = option.and_then(|at| argv.get(at + 1)).map(String::as_str);
+    let mut calls = vm.state.api_calls.iter();
+    let by_api = calls.find_map(|call| call.body.get("kernel_image_path")?.as_str());
+    on_command_line.or(by_api).map(PathBuf::from)
+}
+
+/// Whether a file is a bzImage (Linux, Documentation/arch/x86/boot.rst: `HdrS` at 0x202).
+fn is_bzimage(path: &Path) -> io::Result<bool> {
+    let mut magic = [0; 4];
+    File::open(path)?.read_exact_at(&mut magic, 0x202)?;
+    Ok(&magic == b"HdrS")
+}
+
+/// Whether output ends with a question to the terminal: a device attributes, status or window report
+/// (xterm's control sequences: DA, DSR, CPR, XTWINOPS 18), so that what follows may wait for the answer.
+fn asks_the_terminal(bytes: &[u8]) -> bool {
+    const QUESTIONS: [&[u8]; 6] = [b"[6n", b"[5n", b"[c", b"[0c", b"[>c", b"[18t"];
+    let Some(escape) = bytes.iter().rposition(|&byte| byte == 0x1b) else {
+        return false;
+    };
+    QUESTIONS.contains(&&bytes[escape + 1..])
+}
+
 /// What a boot printed until it was ready, as far as the serial log keeps it.
 fn kernel_log(paths: &VmPaths, boot: &BootRecord) -> io::Result<KernelLog> {
     let log = Reader::open(paths)?;
@@ -89,11 +126,18 @@ fn kernel_log(paths: &VmPaths, boot: &BootRecord) -> io::Result<KernelLog> {
     // The line under way, and when it began to come.
     let (mut line, mut since) = (Vec::new(), 0);
     let mut at = begin;
+    // When the terminal was asked something.
+    let mut asked = None;
     while let Some(chunk) = log.read(at, PIECE)? {
         let is_its = u64::from(chunk.boot) == boot.id && chunk.t_us <= until;
         if !is_its || found.bytes > LONGEST_OUTPUT || found.lines.len() >= MOST_LINES {
             break;
         }
+        if let Some(asked) = asked.take() {
+            let waited = chunk.t_us.saturating_sub(asked);
+            found.probe_us += if waited >= UNANSWERED_US { waited } else { 0 };
+        }
+        asked = asks_the_terminal(&chunk.bytes).then_some(chunk.t_us);
         if chunk.offset != at {
             // What is missing may have ended the line.
             line.clear();

@@ -74,3 +74,45 @@ fn boots_of_vms_that_are_gone_stay_in_the_history() {
     let past = fleet.past(&fleet.store.find("web").unwrap()).unwrap();
     assert_eq!((past.own.len(), past.others.len()), (0, 1));
 }
+
+#[test]
+fn a_silence_after_a_question_to_the_terminal_is_counted_and_an_answered_one_is_not() {
+    let (_dir, fleet) = fleet();
+    let name = made(&fleet.store, "web", &spec("0badcafe"));
+    let paths = fleet.store.paths(&name);
+    let mut log = Log::open(&paths).unwrap();
+    for (bytes, at) in [
+        (&b"\x1b[6n"[..], 10_000),
+        (b"answered\r\n", 15_000),
+        (b"\x1b[999;999H\x1b[6n", 20_000),
+        (b"gave up\r\n", 353_000),
+        (b"slow, and nothing was asked \x1b[1m", 400_000),
+        (b"x", 800_000),
+    ] {
+        log.append(bytes, 1, at).unwrap();
+    }
+    let found = kernel_log(&paths, &boot(1, 900_000, 0)).unwrap();
+    assert_eq!(found.probe_us, 333_000);
+}
+
+#[test]
+fn the_kernel_of_a_boot_is_known_and_whether_it_unpacks_itself() {
+    let (dir, fleet) = fleet();
+    let name = made(&fleet.store, "web", &spec("0badcafe"));
+    let mut vm = fleet.store.find(name.as_str()).unwrap();
+    assert_eq!(kernel_of(&vm), None);
+    let path = dir.path().join("vmlinuz");
+    vm.state.argv = vec![
+        "qemu".to_owned(),
+        "-kernel".to_owned(),
+        path.display().to_string(),
+    ];
+    assert_eq!(kernel_of(&vm), Some(path.clone()));
+    let mut bytes = vec![0; 0x202];
+    bytes.extend(b"HdrS");
+    std::fs::write(&path, bytes).unwrap();
+    assert!(is_bzimage(&path).unwrap());
+    std::fs::write(&path, vec![0x7f; 0x300]).unwrap();
+    assert!(!is_bzimage(&path).unwrap());
+    assert!(is_bzimage(&dir.path().join("none")).is_err());
+}

@@ -14,6 +14,7 @@ use crate::app::row::Row;
 use crate::app::state::State;
 use crate::vm::{BootPhase, BootRecord, Spread};
 
+mod hints;
 mod inside;
 
 /// What a phase means, in a few words.
@@ -104,6 +105,9 @@ fn page(row: &Row, state: &State, width: u16, theme: &Theme) -> Vec<Line<'static
     }
     for (other, times) in boots::elsewhere(past, boot) {
         lines.push(elsewhere(boot, other, times, theme));
+    }
+    if elapsed.is_none() {
+        lines.extend(hints::lines(row, past, boot, state, width, theme));
     }
     lines.push(Line::default());
     history(&mut lines, &past.own, theme);

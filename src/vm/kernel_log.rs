@@ -38,6 +38,10 @@ pub struct KernelLog {
     pub bytes: u64,
     /// Whether its beginning is still kept.
     pub is_whole: bool,
+    /// How long the guest said nothing after it had asked the terminal something, in µs, all in all.
+    pub probe_us: u64,
+    /// Whether the kernel had to unpack itself: a bzImage.
+    pub is_compressed: bool,
 }
 
 impl KernelLog {

@@ -13,6 +13,7 @@ mod mend;
 mod mouse;
 mod paste;
 mod reading;
+mod tryout;
 mod wanted;
 
 pub use actions::start_or_stop;
@@ -56,6 +57,8 @@ pub fn update(state: &mut State, now: Now, message: Message) -> Vec<Effect> {
                 row.past = Some(*past);
             }
         }
+        Message::Lap => tryout::lap(state),
+        Message::Tried(measured) => tryout::ended(state, measured),
         Message::Samples(samples) => fleet::samples(state, samples),
         Message::Counted(name, count) => fleet::counted(state, &name, count.map(|count| *count)),
         Message::Planned(name, invocation) => {
