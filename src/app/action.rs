@@ -30,6 +30,7 @@ pub enum Action {
     Zoom,
     StartStop,
     StartTalkative,
+    TryHint,
     Restart,
     PauseResume,
     Kill,
@@ -104,7 +105,7 @@ pub struct ActionSpec {
 
 impl Action {
     /// All actions, in the order of the help.
-    pub const ALL: [Self; 77] = [
+    pub const ALL: [Self; 78] = [
         Self::SelectNext,
         Self::SelectPrevious,
         Self::SelectFirst,
@@ -124,6 +125,7 @@ impl Action {
         Self::Zoom,
         Self::StartStop,
         Self::StartTalkative,
+        Self::TryHint,
         Self::Restart,
         Self::PauseResume,
         Self::Kill,

@@ -15,13 +15,14 @@ use super::update::update;
 use crate::config::Config;
 use crate::console::{Size, Terminal};
 
+use crate::fleet::{Measured, Past};
 use crate::sampler::{Sample, VcpuTimes};
 pub(crate) use host::{acceptable, examine, name_taken, report};
 
 use crate::vm::{
     Accel, BackendKind, BalloonFigures, BlockFigures, BootPhase, BootPhases, BootRecord,
-    BootResult, Exit, ExitReason, Figures, ImageRef, NetworkMode, Phase, Problem, ProcessId,
-    SerialFigures, Vm, VmName, VmSpec, VmState,
+    BootResult, Exit, ExitReason, Figures, GuestStages, ImageRef, KernelLine, KernelLog,
+    NetworkMode, Phase, Problem, ProcessId, SerialFigures, Vm, VmName, VmSpec, VmState,
 };
 
 /// The wall clock at the start of every test.
@@ -287,6 +288,80 @@ pub(crate) fn line(text: &str) -> Line {
     Line {
         text: text.to_owned(),
         ..Line::default()
+    }
+}
+
+/// The boot with that number, whose kernel took longer than any before.
+pub(crate) fn slow_boot(id: u64) -> BootRecord {
+    let mut slow = boot(id, Phase::Running);
+    let mut phases = BootPhases::default();
+    for (phase, us) in slow.phases.iter() {
+        let more = if phase >= BootPhase::Init { 700_000 } else { 0 };
+        phases.stamp(phase, us + more);
+    }
+    slow.phases = phases;
+    let stages = [
+        ("init", 900_000),
+        ("mounts", 906_000),
+        ("modules", 1_020_000),
+        ("ready", 1_100_000),
+    ];
+    slow.guest_stages = GuestStages::new(stages.map(|(name, at)| (name.to_owned(), at)));
+    slow
+}
+
+/// The past of `web` with that many boots, the same image under KVM, and what its kernel printed.
+pub(crate) fn past(boots: u64) -> Past {
+    let mut own: Vec<BootRecord> = (1..boots).map(|id| boot(id, Phase::Running)).collect();
+    own.push(if boots > 3 {
+        slow_boot(boots)
+    } else {
+        boot(boots, Phase::Running)
+    });
+    let elsewhere = (1..=6).map(|id| {
+        let mut other = boot(id, Phase::Running);
+        other.accel = Accel::Kvm;
+        other.vm_id = "11111111".to_owned();
+        other.phases = BootPhases::default();
+        other.phases.stamp(BootPhase::Ready, 120_000 + id * 1_000);
+        other
+    });
+    let lines = [
+        (0, 213, "Linux version 6.1.0-41-cloud-amd64"),
+        (120_000, 213, "printk: console [ttyS0] enabled"),
+        (310_000, 400, "rcu: Hierarchical SRCU implementation."),
+        (314_000, 404, "smp: Bringing up secondary CPUs ..."),
+        (830_000, 920, "i8042: PNP: PS/2 Controller [PNP0303:KBD]"),
+        (872_000, 1_340, "Run /init as init process"),
+    ];
+    let line = |(at_us, read_ms, text): (u64, u64, &str)| KernelLine {
+        at_us,
+        read_us: Some(read_ms * 1000),
+        text: text.to_owned(),
+    };
+    Past {
+        own,
+        others: elsewhere.collect(),
+        kernel: Some(KernelLog {
+            lines: lines.map(line).into(),
+            bytes: 24_000,
+            is_whole: true,
+            probe_us: 333_000,
+            ..KernelLog::default()
+        }),
+    }
+}
+
+/// What a trial of a hint comes to: with it a boot takes 300 ms less.
+pub(crate) fn measured() -> Measured {
+    let ready = |us: u64| {
+        let mut boot = BootRecord::sample(1);
+        boot.phases.stamp(BootPhase::Ready, us);
+        boot
+    };
+    Measured {
+        boots: (0..5).map(|n| ready(1_500_000 + n * 9_000)).collect(),
+        against: (0..5).map(|n| ready(1_200_000 + n * 8_000)).collect(),
     }
 }
 

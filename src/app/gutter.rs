@@ -113,7 +113,7 @@ impl State {
     /// When that boot of the selected VM began.
     fn began(&self, boot: u32) -> Option<Timestamp> {
         let row = self.selected_row()?;
-        let past = row.boots.iter().flatten();
+        let past = row.past.iter().flat_map(|past| &past.own);
         let mut boots = row.vm.state.boot.iter().chain(past);
         boots
             .find(|known| known.id == u64::from(boot))

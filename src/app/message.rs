@@ -5,9 +5,9 @@ use super::metrics::Count;
 use crate::console::keys::Key;
 use crate::doctor::Progress;
 use crate::fault::Failure;
-use crate::fleet::{Objection, Outlook};
+use crate::fleet::{Measured, Objection, Outlook, Past};
 use crate::sampler::Sample;
-use crate::vm::{BootPhase, BootRecord, Invocation, Operation, Vm, VmName};
+use crate::vm::{BootPhase, Invocation, Operation, Vm, VmName};
 
 /// Something that happened.
 #[derive(Debug)]
@@ -24,8 +24,12 @@ pub enum Message {
     Vms(Result<Vec<Vm>, Failure>),
     /// One VM was read again; `None` when it is gone.
     Vm(VmName, Option<Box<Vm>>),
-    /// The boots of one VM, oldest first.
-    Boots(VmName, Vec<BootRecord>),
+    /// The boots of one VM, and those to compare them with.
+    Boots(VmName, Box<Past>),
+    /// A boot of the hint that is tried is over.
+    Lap,
+    /// The hint was tried.
+    Tried(Result<Box<Measured>, Failure>),
     /// Figures of the last second.
     Samples(Vec<(VmName, Sample)>),
     /// What the VMM of a VM counted so far.

@@ -37,6 +37,7 @@ mod run;
 pub(crate) mod signals;
 pub mod state;
 pub(crate) mod terminal;
+pub mod tryout;
 pub mod update;
 
 pub use keymap::{KeyRow, keys_table};

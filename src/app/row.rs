@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::now::Now;
 use crate::fault::Failure;
+use crate::fleet::Past;
 use crate::sampler::{Sample, Silence};
 use crate::vm::{Admission, BootPhase, BootRecord, BootResult, Invocation, Operation, Phase, Vm};
 
@@ -20,8 +21,8 @@ pub struct Row {
     pub busy: Option<Operation>,
     /// Figures, one a second, newest last; `None` where none could be read.
     pub history: VecDeque<Option<Sample>>,
-    /// Its boots, oldest first, once they were read.
-    pub boots: Option<Vec<BootRecord>>,
+    /// Its boots and those to compare them with, once they were read.
+    pub past: Option<Past>,
     /// By what it would be started, or why that is not known, once it was asked for.
     pub invocation: Option<Result<Invocation, Failure>>,
 }
@@ -33,7 +34,7 @@ impl Row {
             vm,
             busy: None,
             history: VecDeque::new(),
-            boots: None,
+            past: None,
             invocation: None,
         }
     }

@@ -17,6 +17,7 @@ use super::metrics::Metrics;
 use super::now::Now;
 use super::reading::Reading;
 use super::row::Row;
+use super::tryout::Tryout;
 use crate::config::Config;
 use crate::console::keys::Key;
 use crate::console::reader::Marks;
@@ -241,6 +242,8 @@ pub struct State {
     pub log: Log,
     /// What the VMM of the selected VM counts, while its page is shown.
     pub metrics: Metrics,
+    /// Hints that were tried, the last one perhaps under way.
+    pub tryouts: Vec<Tryout>,
     /// The console or the log is being read.
     pub reading: Option<Reading>,
     /// Which time the gutter shows.
@@ -296,6 +299,7 @@ impl State {
             console: Console::default(),
             log: Log::default(),
             metrics: Metrics::default(),
+            tryouts: Vec::new(),
             reading: None,
             clock: Clock::default(),
             zone: TimeZone::UTC,

@@ -8,7 +8,10 @@ use clap::{Args, Parser, Subcommand};
 pub(super) use self::guest::{CpArgs, ExecArgs, HowArgs, RunArgs};
 pub(super) use self::serial::{Beginning, ExpectArgs, SendArgs};
 pub(super) use self::spec::SpecArgs;
+use super::bench::BenchCommand;
+use super::boots::BootsArgs;
 use super::doctor::DoctorArgs;
+use super::screen::ScreenArgs;
 use crate::backends::resolve;
 use crate::vm::Arch;
 
@@ -99,8 +102,11 @@ pub(super) enum Command {
     Logs(LogsArgs),
     /// Make a PTY on a VM's serial line and print its path
     Pty(PtyArgs),
-    /// Show a VM's boots and their phases
-    Boots(NameArgs),
+    /// Show boots, their phases and what is usual
+    Boots(BootsArgs),
+    /// Measure
+    #[command(subcommand)]
+    Bench(BenchCommand),
     /// List, build, import and remove guest images
     #[command(subcommand)]
     Image(ImageCommand),
@@ -178,15 +184,6 @@ pub(super) struct RmArgs {
     /// Kill what runs first, and remove what is damaged too
     #[arg(long)]
     pub(super) force: bool,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct ScreenArgs {
-    /// The VM
-    pub(super) name: String,
-    /// With colours, as bytes that draw it on a terminal
-    #[arg(long)]
-    pub(super) ansi: bool,
 }
 
 #[derive(Debug, Args)]
@@ -294,6 +291,7 @@ impl Command {
             Self::Pty(_) => "pty",
             Self::Logs(_) => "logs",
             Self::Boots(_) => "boots",
+            Self::Bench(BenchCommand::Boot(_)) => "bench boot",
             Self::Image(ImageCommand::Ls) => "image ls",
             Self::Image(ImageCommand::Build(_)) => "image build",
             Self::Image(ImageCommand::Import(_)) => "image import",
@@ -326,7 +324,7 @@ fn backend(text: &str) -> Result<String, crate::backends::BackendError> {
 }
 
 /// Seconds with a fraction, as in `0.5`.
-fn seconds(text: &str) -> Result<Duration, String> {
+pub(super) fn seconds(text: &str) -> Result<Duration, String> {
     text.parse()
         .ok()
         .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())

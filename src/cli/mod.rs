@@ -16,6 +16,7 @@ use crate::fault::{Code, Failure};
 use crate::{backends, shim};
 
 mod args;
+mod bench;
 mod boots;
 mod config;
 mod console;
@@ -98,6 +99,7 @@ fn run(cli: Cli) -> Outcome {
         Command::Pty(args) => pty::run(&context, &args),
         Command::Logs(args) => logs::run(&context, &args),
         Command::Boots(args) => boots::run(&context, &args),
+        Command::Bench(command) => bench::run(&context, &command),
         Command::Image(command) => image::run(&context, command),
         Command::Config => config::run(&context),
         Command::Keys => keys::run(&context),

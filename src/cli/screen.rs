@@ -2,9 +2,9 @@
 
 use std::io;
 
+use clap::Args;
 use serde_json::json;
 
-use super::args::ScreenArgs;
 use super::context::Context;
 use super::output::{Outcome, Reply};
 use super::runtime::block_on;
@@ -15,6 +15,15 @@ use crate::vm::Vm;
 
 /// A dead VM's screen was no larger than this, or we see its upper left part.
 const LARGEST: (u16, u16) = (200, 400);
+
+#[derive(Debug, Args)]
+pub(super) struct ScreenArgs {
+    /// The VM
+    name: String,
+    /// With colours, as bytes that draw it on a terminal
+    #[arg(long)]
+    ansi: bool,
+}
 
 pub(super) fn run(context: &Context, args: &ScreenArgs) -> Outcome {
     let vm = context.fleet.store.find(&args.name)?;

@@ -8,12 +8,16 @@ use crate::config::Config;
 use crate::fault::Failure;
 use crate::vm::{Accel, Arch, CpuModel, DiskMode, NetworkMode, PortForward, Store};
 
+mod bench;
+mod boots;
 mod check;
 mod choice;
 mod create;
 mod disk;
 mod figures;
+mod ground;
 mod host;
+mod machine;
 mod names;
 mod operate;
 mod outlook;
@@ -22,7 +26,10 @@ mod row;
 mod sweep;
 mod trial;
 
+pub use bench::{BenchPlan, Difference, Lap, Measured};
+pub use boots::Past;
 pub use figures::Meter;
+pub use machine::Machine;
 pub use outlook::{Outlook, Trait};
 pub use row::{VmDetails, VmRow, details, row};
 

@@ -10,8 +10,8 @@ use crate::network::{self, Tap};
 use crate::sampler::{self, Silence};
 use crate::shim::server;
 use crate::vm::{
-    Accel, ApiCall, BackendKind, BootPhase, BootRecord, BootResult, Exit, Figures, Invocation,
-    Phase, Vm, VmSpec,
+    Accel, ApiCall, BackendKind, BootPhase, BootRecord, Exit, Figures, Invocation, Phase, Vm,
+    VmSpec,
 };
 
 /// One row of `ls --json`. What is not known or does not apply is `null`, never a guess.
@@ -204,27 +204,6 @@ impl Fleet {
                 api_calls: vm.state.api_calls.clone(),
             }),
         }
-    }
-
-    /// The boots of a VM, oldest first, the one that is not in the history yet included.
-    pub fn boots(&self, vm: &Vm) -> Result<Vec<BootRecord>, Failure> {
-        let last = vm.state.boot.as_ref();
-        let id = vm.spec.as_ref().map(|spec| spec.id.as_str());
-        let Some(id) = id.or(last.map(|boot| boot.vm_id.as_str())) else {
-            return Ok(Vec::new());
-        };
-        let mut boots = self.store.boots(id)?;
-        if let Some(last) = last
-            && boots.iter().all(|boot| boot.id != last.id)
-        {
-            let mut last = last.clone();
-            if !vm.phase.is_live() && last.result == BootResult::Booting {
-                // Nobody lived to write how it went: it ended before it was ready.
-                last.result = BootResult::Crashed;
-            }
-            boots.push(last);
-        }
-        Ok(boots)
     }
 }
 

@@ -1,6 +1,6 @@
 use super::*;
 use crate::fleet::tests::{fleet, spec};
-use crate::vm::{BootPhases, ExitReason, Problem, VmState};
+use crate::vm::{BootPhases, BootResult, ExitReason, Problem, VmState};
 
 fn vm(phase: Phase) -> Vm {
     Vm {

@@ -1,31 +1,21 @@
 //! Trying a backend out: the canary guest is booted as a throw-away VM through the whole path, as
 //! every VM is: store, shim, VMM, serial line, power-off.
 //!
-//! The VM lives in a data directory of its own below the user's, so that no list shows it and no
-//! history counts it. That directory goes with the attempt, however it ends; one whose process was
-//! killed is cleared by the next attempt.
+//! The VM lives on a [`Ground`] of its own.
 
-use std::fs;
-use std::io;
-use std::os::unix::fs::DirBuilderExt;
-use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 use tokio::time::timeout;
 
+use super::ground::Ground;
 use super::{Draft, Fleet};
-use crate::backends::{canary, kvm};
+use crate::backends::canary;
 use crate::doctor::{Echo, Trial};
 use crate::fault::{Code, Failure};
 use crate::shim::client::{Client, Listener, Talker};
 use crate::shim::protocol::{ClientFrame, ReplayFrom, Request, ServerFrame};
-use crate::vm::process::BIRTH_RECORD;
-use crate::vm::{Arch, BackendKind, NetworkMode, Operation, ProcessId, Store, Vm, VmName, process};
+use crate::vm::{Arch, BackendKind, NetworkMode, Operation, Vm};
 
-/// The directory of all attempts, below the data directory.
-const GROUNDS: &str = "trials";
 /// The VM's name; nobody sees it but in a message.
 const NAME: &str = "canary";
 /// Memory of the guest: little, and enough for the firmware of QEMU's `q35`.
@@ -34,8 +24,6 @@ const MEMORY_MIB: u64 = 64;
 const SPEECH: Duration = Duration::from_secs(10);
 /// How long a byte may take to come back, and the guest to end.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// How long killed processes may take to be gone.
-const END: Duration = Duration::from_secs(2);
 /// So many bytes are echoed, one after the other.
 const BYTES: &[u8] = b"the quick brown fox";
 
@@ -43,16 +31,11 @@ impl Fleet {
     /// Boots the canary with that backend and measures; nothing of it stays. A failure says what it
     /// did not do.
     pub async fn try_out(&self, backend: BackendKind) -> Result<Trial, Failure> {
-        clear_abandoned(&self.store);
         let begin = Instant::now();
         let ground = Ground::new(&self.store)?;
-        let fleet = Self {
-            store: ground.store.clone(),
-            config: self.config.clone(),
-        };
-        kvm::share_verdict(&self.store, &fleet.store);
+        let fleet = ground.fleet(self);
         let arch = Arch::host().unwrap_or(Arch::X86_64);
-        let kernel = ground.root.join("canary");
+        let kernel = ground.root().join("canary");
         canary::write(arch, &kernel).map_err(|error| {
             let what = format!(
                 "could not write the canary to `{}`: {error}",
@@ -190,95 +173,3 @@ impl Line {
         Ok(())
     }
 }
-
-/// The data directory of one attempt. With it goes all that it holds and all that runs in it.
-#[derive(Debug)]
-struct Ground {
-    root: PathBuf,
-    store: Store,
-}
-
-impl Ground {
-    fn new(store: &Store) -> Result<Self, Failure> {
-        let name = format!("{}-{:08x}", std::process::id(), fastrand::u32(..));
-        let root = store.root().join(GROUNDS).join(name);
-        let made = fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&root);
-        made.map_err(|error| fault(format!("could not create `{}`: {error}", root.display())))?;
-        Self::at(root)
-    }
-
-    fn at(root: PathBuf) -> Result<Self, Failure> {
-        let store = Store::locate(Some(&root))?;
-        Ok(Self { root, store })
-    }
-
-    /// Ends the VM's shim and VMM, wherever they are in their lives.
-    fn end(&self, name: &VmName) {
-        let begin = Instant::now();
-        let mut vm = self.observe(name);
-        // Without the lock's owner nobody starts anything any more.
-        while matches!(self.store.lock(name), Ok(None)) && begin.elapsed() < END {
-            vm = self.observe(name);
-            vm.state.shim.into_iter().for_each(end);
-            // A shim that has just begun has not written who it is.
-            std::thread::sleep(Duration::from_millis(2));
-        }
-        let run_dir = vm.spec.map(|spec| self.store.run_dir_path(&spec.id));
-        let born = run_dir.as_ref().map(|dir| dir.join(BIRTH_RECORD));
-        let born = born.and_then(|record| ProcessId::of_birth_record(&record));
-        vm.state.vmm.into_iter().chain(born).for_each(end);
-        // It may be outside, where a socket's path below the data directory would be too long.
-        if let Some(dir) = run_dir {
-            let _ = fs::remove_dir_all(dir);
-        }
-    }
-
-    fn observe(&self, name: &VmName) -> Vm {
-        self.store.observe(name.clone(), &process::host_boot_id())
-    }
-}
-
-fn end(process: ProcessId) {
-    if let (true, Ok(pid)) = (process.is_alive(), i32::try_from(process.pid)) {
-        let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
-    }
-}
-
-impl Drop for Ground {
-    fn drop(&mut self) {
-        for name in self.store.names().unwrap_or_default() {
-            self.end(&name);
-        }
-        let _ = fs::remove_dir_all(&self.root);
-        // Gone with the last one.
-        if let Some(grounds) = self.root.parent() {
-            let _ = fs::remove_dir(grounds);
-        }
-    }
-}
-
-/// Clears attempts whose processes were killed.
-fn clear_abandoned(store: &Store) {
-    let grounds = store.root().join(GROUNDS);
-    for root in abandoned(&grounds).unwrap_or_default() {
-        drop(Ground::at(root));
-    }
-}
-
-fn abandoned(grounds: &Path) -> io::Result<Vec<PathBuf>> {
-    let is_abandoned = |path: &PathBuf| {
-        let name = path.file_name().and_then(|name| name.to_str());
-        let owner = name.and_then(|name| name.split('-').next()?.parse().ok());
-        owner.is_some_and(|pid| ProcessId::of(pid).is_none())
-    };
-    let entries = fs::read_dir(grounds)?;
-    let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
-    Ok(paths.filter(is_abandoned).collect())
-}
-
-#[cfg(test)]
-#[path = "trial_tests.rs"]
-mod tests;

@@ -1,4 +1,5 @@
-//! The boot timeline: a waterfall of phases against the median of the VM's own past.
+//! The boot timeline: a waterfall of phases, with what kernel and agent did inside, against the boots
+//! that were alike.
 
 use std::time::Duration;
 
@@ -8,10 +9,13 @@ use ratatui::text::{Line, Span};
 
 use super::text::{self, f64_of, milliseconds};
 use super::{Role, Theme};
-use crate::app::boots::{self, Step};
+use crate::app::boots::{self, Past, Step, Usual};
 use crate::app::row::Row;
 use crate::app::state::State;
-use crate::vm::{BootPhase, BootRecord};
+use crate::vm::{BootPhase, BootRecord, Spread};
+
+mod hints;
+mod inside;
 
 /// What a phase means, in a few words.
 fn meaning(phase: BootPhase) -> &'static str {
@@ -41,28 +45,50 @@ fn page(row: &Row, state: &State, width: u16, theme: &Theme) -> Vec<Line<'static
         let text = "It has never been booted.";
         return vec![Line::styled(text, theme.style(Role::Muted))];
     };
-    let all = row.boots.as_deref().unwrap_or_default();
-    let past = boots::past(all, boot);
-    let mut lines = vec![heading(boot, row, past.len(), theme)];
-    let mut steps = boots::steps(&boot.phases, &past);
+    let nothing = Past::default();
+    let past = row.past.as_ref().unwrap_or(&nothing);
+    let usual = Usual::of(past, boot);
+    let steps = boots::steps(&boot.phases, &usual.boots);
+    let mut lines = vec![heading(boot, row, &usual, theme)];
+    lines.extend(verdict(boot, &usual, &steps, theme));
     let elapsed = row
         .uptime(state.now)
         .filter(|_| row.is_booting())
         .and_then(|elapsed| u64::try_from(elapsed.as_micros()).ok());
     let last = steps.last().map_or(0, |step| step.at_us);
     let total = match elapsed {
-        Some(elapsed) => boots::scale(elapsed.max(last), &past),
+        Some(elapsed) => boots::scale(elapsed.max(last), usual.ready()),
         None => last.max(1),
     };
-    steps.retain(|step| step.phase != BootPhase::Spawned);
-    let bars = usize::from(width).saturating_sub(LABEL + FIGURES);
-    for step in &steps {
-        lines.push(self::step(step, total, bars, theme));
+    let fall = Waterfall {
+        total,
+        bars: usize::from(width).saturating_sub(LABEL + FIGURES),
+        theme,
+    };
+    let most = if state.regions().page.height < 20 {
+        3
+    } else {
+        8
+    };
+    let is_last = past.own.last().is_some_and(|last| last.id == boot.id);
+    let kernel = past
+        .kernel
+        .as_ref()
+        .filter(|_| is_last && elapsed.is_none());
+    let mut is_empty = true;
+    for step in steps.iter().filter(|step| step.phase != BootPhase::Spawned) {
+        is_empty = false;
+        lines.push(fall.step(step));
+        match (step.phase, kernel) {
+            (BootPhase::Init, Some(kernel)) => lines.extend(fall.kernel(kernel, most)),
+            (BootPhase::Ready, _) => lines.extend(fall.agent(&boot.guest_stages, step)),
+            _ => {}
+        }
     }
     if let Some(elapsed) = elapsed.filter(|elapsed| *elapsed > last) {
-        lines.push(waiting(last, elapsed, total, bars, theme));
+        lines.push(fall.waiting(last, elapsed));
     }
-    if steps.is_empty() && elapsed.is_none() {
+    if is_empty && elapsed.is_none() {
         let text = "No phase came before it ended.";
         lines.push(Line::styled(text, theme.style(Role::Muted)));
     }
@@ -74,24 +100,33 @@ fn page(row: &Row, state: &State, width: u16, theme: &Theme) -> Vec<Line<'static
             theme.style(Role::Failed),
         ));
     }
+    if let Some(quiet) = kernel.and_then(|kernel| inside::quiet(boot, kernel)) {
+        lines.push(Line::styled(quiet, theme.style(Role::Muted)));
+    }
+    for (other, times) in boots::elsewhere(past, boot) {
+        lines.push(elsewhere(boot, other, times, theme));
+    }
+    if elapsed.is_none() {
+        lines.extend(hints::lines(row, past, boot, state, width, theme));
+    }
     lines.push(Line::default());
-    history(&mut lines, all, theme);
+    history(&mut lines, &past.own, theme);
     lines
 }
 
 const LABEL: usize = 12;
 const FIGURES: usize = 34;
 
-fn heading(boot: &BootRecord, row: &Row, past: usize, theme: &Theme) -> Line<'static> {
+fn heading(boot: &BootRecord, row: &Row, usual: &Usual<'_>, theme: &Theme) -> Line<'static> {
     let result = match boot.phases.get(BootPhase::Ready) {
         Some(us) => format!("ready after {}", milliseconds(us)),
         None if row.is_booting() => "booting…".to_owned(),
         None => format!("{:?}", boot.result).to_lowercase(),
     };
-    let against = match past {
-        0 => "no earlier boot to compare with".to_owned(),
-        1 => "against the boot before".to_owned(),
-        n => format!("against the median of {n} boots"),
+    let against = match (usual.ready(), usual.of_others) {
+        (None, _) => "no earlier boot alike".to_owned(),
+        (Some(usual), false) => format!("usual {} of {}", spread(usual), usual.n),
+        (Some(usual), true) => format!("usual {} of {}, other VMs too", spread(usual), usual.n),
     };
     Line::from(vec![
         Span::styled(
@@ -105,73 +140,140 @@ fn heading(boot: &BootRecord, row: &Row, past: usize, theme: &Theme) -> Line<'st
     ])
 }
 
-fn step(step: &Step, total: u64, bars: usize, theme: &Theme) -> Line<'static> {
-    let (lead, bar) = place(step.from_us, step.at_us, total, bars);
-    let delta = step
-        .usual_us
-        .map_or_else(String::new, |usual| difference(step.took_us(), usual));
-    let role = match step.usual_us {
-        Some(usual) if step.took_us() > usual + usual / 4 + 1000 => Role::Warning,
-        _ => Role::Guest,
-    };
-    Line::from(vec![
-        Span::styled(
-            format!("{:<LABEL$}", meaning(step.phase)),
-            theme.style(Role::Text),
-        ),
-        Span::raw(" ".repeat(lead)),
-        Span::styled("█".repeat(bar), theme.style(role)),
-        Span::raw(" ".repeat(bars.saturating_sub(lead + bar))),
-        Span::styled(
-            format!(
-                " {:>9} {:>10}",
-                milliseconds(step.at_us),
-                format!("+{}", milliseconds(step.took_us()))
-            ),
-            theme.style(Role::Text),
-        ),
-        Span::styled(format!(" {delta:>12}"), theme.style(Role::Muted)),
-    ])
+/// The median and the middle half: `812 ms (790–840)`.
+fn spread(times: Spread) -> String {
+    let bare = |us| milliseconds(us).replace(" ms", "");
+    let (p25, p75) = (bare(times.p25), bare(times.p75));
+    format!("{} ({p25}–{p75})", milliseconds(times.p50))
 }
 
-/// How much longer or shorter than usual: `-3.1 ms`, `+12 %`.
+/// That the boot was slower than its past explains, and where.
+fn verdict(
+    boot: &BootRecord,
+    usual: &Usual<'_>,
+    steps: &[Step],
+    theme: &Theme,
+) -> Option<Line<'static>> {
+    let (ready, usual) = (boot.phases.get(BootPhase::Ready), usual.ready()?);
+    let late = ready.filter(|us| usual.is_exceeded_by(*us));
+    let slow = steps.iter().filter(|step| step.is_slow());
+    let more = |step: &&Step| {
+        step.took_us()
+            .saturating_sub(step.usual.map_or(0, |it| it.p50))
+    };
+    let worst = slow.max_by_key(more);
+    let place = worst.map(|step| {
+        let more = milliseconds(more(&step));
+        format!("{} took {more} longer", meaning(step.phase))
+    });
+    let text = match (late, place) {
+        (None, None) => return None,
+        (Some(us), place) => {
+            let more = milliseconds(us - usual.p50);
+            let place = place.map_or_else(String::new, |place| format!(": {place}"));
+            format!("▲ {more} slower than usual{place}")
+        }
+        (None, Some(place)) => format!("▲ {place} than usual"),
+    };
+    Some(Line::styled(text, theme.style(Role::Warning)))
+}
+
+/// The same guest on another backend or accelerator.
+fn elsewhere(boot: &BootRecord, other: &BootRecord, times: Spread, theme: &Theme) -> Line<'static> {
+    let ready = boot.phases.get(BootPhase::Ready);
+    let delta = ready.map_or_else(String::new, |us| {
+        format!(", this boot {}", difference(us, times.p50))
+    });
+    let text = format!(
+        "On {}/{}: {} of {}{delta}",
+        other.backend,
+        other.accel,
+        spread(times),
+        times.n
+    );
+    Line::styled(text, theme.style(Role::Text))
+}
+
+/// How much longer or shorter: `−3.1 ms`.
 fn difference(took: u64, usual: u64) -> String {
     let sign = if took >= usual { '+' } else { '−' };
-    format!(
-        "{sign}{} usual",
-        milliseconds(took.abs_diff(usual)).replace(" ms", "ms")
-    )
-    .replace(" usual", "")
-        + " med"
+    format!("{sign}{}", milliseconds(took.abs_diff(usual)))
 }
 
-fn waiting(last: u64, elapsed: u64, total: u64, bars: usize, theme: &Theme) -> Line<'static> {
-    let (lead, bar) = place(last, elapsed, total, bars);
-    let elapsed = Duration::from_micros(elapsed);
-    Line::from(vec![
-        Span::styled(format!("{:<LABEL$}", "…"), theme.style(Role::Muted)),
-        Span::raw(" ".repeat(lead)),
-        Span::styled("▒".repeat(bar), theme.style(Role::Changing)),
-        Span::raw(" ".repeat(bars.saturating_sub(lead + bar))),
-        Span::styled(
-            format!(" {:>9}", text::duration(elapsed)),
-            theme.style(Role::Changing),
-        ),
-    ])
+/// Bars on one scale.
+struct Waterfall<'a> {
+    /// What their whole width stands for, in µs.
+    total: u64,
+    /// That width, in columns.
+    bars: usize,
+    theme: &'a Theme,
 }
 
-/// Where a bar begins and how long it is, in columns; each bar has one at least.
-fn place(from: u64, to: u64, total: u64, bars: usize) -> (usize, usize) {
-    let column = |us: u64| {
-        let share =
-            Duration::from_micros(us).as_secs_f64() / Duration::from_micros(total).as_secs_f64();
-        (0..bars)
-            .take_while(|column| f64_of(*column) + 0.5 < share * f64_of(bars))
-            .count()
-    };
-    let lead = column(from).min(bars.saturating_sub(1));
-    let end = column(to).max(lead + 1).min(bars);
-    (lead, end.saturating_sub(lead))
+impl Waterfall<'_> {
+    fn step(&self, step: &Step) -> Line<'static> {
+        let delta = step
+            .usual
+            .map_or_else(String::new, |usual| difference(step.took_us(), usual.p50));
+        let (role, mark) = if step.is_slow() {
+            (Role::Warning, "▲")
+        } else {
+            (Role::Guest, "")
+        };
+        let text = self.theme.style(Role::Text);
+        let label = Span::styled(format!("{:<LABEL$}", meaning(step.phase)), text);
+        let figures = format!(
+            " {:>9} {:>10}",
+            milliseconds(step.at_us),
+            format!("+{}", milliseconds(step.took_us()))
+        );
+        let beside = if step.is_slow() { role } else { Role::Muted };
+        let mut line = self.bar(label, step.from_us, step.at_us, "█", role);
+        line.push_span(Span::styled(figures, text));
+        let delta = format!(" {:>12}", format!("{mark}{delta}"));
+        line.push_span(Span::styled(delta, self.theme.style(beside)));
+        line
+    }
+
+    fn waiting(&self, last: u64, elapsed: u64) -> Line<'static> {
+        let style = self.theme.style(Role::Changing);
+        let label = Span::styled(format!("{:<LABEL$}", "…"), self.theme.style(Role::Muted));
+        let mut line = self.bar(label, last, elapsed, "▒", Role::Changing);
+        let elapsed = text::duration(Duration::from_micros(elapsed));
+        line.push_span(Span::styled(format!(" {elapsed:>9}"), style));
+        line
+    }
+
+    /// Where a bar begins and how long it is, in columns; each bar has one at least.
+    fn place(&self, from: u64, to: u64) -> (usize, usize) {
+        let whole = Duration::from_micros(self.total).as_secs_f64();
+        let column = |us: u64| {
+            let share = Duration::from_micros(us).as_secs_f64() / whole;
+            (0..self.bars)
+                .take_while(|column| f64_of(*column) + 0.5 < share * f64_of(self.bars))
+                .count()
+        };
+        let lead = column(from).min(self.bars.saturating_sub(1));
+        let end = column(to).max(lead + 1).min(self.bars);
+        (lead, end.saturating_sub(lead))
+    }
+
+    /// A label, and a bar from one time to another.
+    fn bar(
+        &self,
+        label: Span<'static>,
+        from: u64,
+        to: u64,
+        glyph: &str,
+        role: Role,
+    ) -> Line<'static> {
+        let (lead, bar) = self.place(from, to);
+        Line::from(vec![
+            label,
+            Span::raw(" ".repeat(lead)),
+            Span::styled(glyph.repeat(bar), self.theme.style(role)),
+            Span::raw(" ".repeat(self.bars.saturating_sub(lead + bar))),
+        ])
+    }
 }
 
 /// The boots of the past, newest first.

@@ -22,12 +22,12 @@ pub(super) fn render(frame: &mut Frame<'_>, area: Rect, question: &Question, the
         (_, true) => (
             "Delete",
             format!("Kill and delete `{name}`?"),
-            "It is running. Its disk, logs and history go with it.",
+            "It is running. Its disk and logs go with it.",
         ),
         (_, false) => (
             "Delete",
             format!("Delete `{name}`?"),
-            "Its disk, logs and history go with it.",
+            "Its disk and logs go with it.",
         ),
     };
     let inner = panel::open(frame, area, (64, 6), title, theme);

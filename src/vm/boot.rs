@@ -1,8 +1,10 @@
 //! The boot timeline: when each phase of one boot came, on the host's monotonic clock.
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::{Accel, BackendKind, VmName};
+use super::{Accel, BackendKind, CpuModel, VmName};
 
 /// One milestone of a boot. The order of the variants is the order in which they happen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -211,6 +213,15 @@ pub struct BootRecord {
     /// Digest of the image, when one was used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image: Option<String>,
+    /// The image's name, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image_name: Option<String>,
+    /// Kernel, initial RAM file system and root file system that stood in place of the image's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub own_files: Vec<PathBuf>,
+    /// CPU shown to an emulated guest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu_model: Option<CpuModel>,
     /// The kernel's command line.
     pub boot_args: String,
     /// vCPUs.
@@ -241,6 +252,9 @@ mod tests {
                 phases: BootPhases::default(),
                 guest_stages: GuestStages::default(),
                 image: None,
+                image_name: None,
+                own_files: Vec::new(),
+                cpu_model: None,
                 boot_args: String::new(),
                 cpus: 1,
                 mem_size_mib: 256,

@@ -2,26 +2,34 @@
 //!
 //! This room knows no backend, no screen and no socket; everything else knows it.
 
+mod alike;
 mod api_call;
 mod boot;
 mod figures;
+mod hint;
+mod kernel_log;
 mod name;
 mod phase;
 pub mod process;
 mod spec;
+mod spread;
 mod state;
 mod store;
 mod words;
 
+pub use alike::Alike;
 pub use api_call::{ApiCall, Invocation, Method};
 pub use boot::{BootPhase, BootPhases, BootRecord, BootResult, GuestStages, Versions};
 pub use figures::{BalloonFigures, BlockFigures, Figures, NetFigures, SerialFigures, VsockFigures};
+pub use hint::{Hint, hints};
+pub use kernel_log::{KernelLine, KernelLog, Stretch, printk_stamp};
 pub use name::{NameError, VmName};
 pub use phase::{Admission, Operation, Phase, Refusal};
 pub use process::ProcessId;
 pub use spec::{
     ImageRef, MEM_SIZE_MIB, PortForward, SPEC_VERSION, SpecError, VCPU_COUNT, VmSpec, is_id,
 };
+pub use spread::Spread;
 pub use state::{Exit, ExitReason, STATE_VERSION, VmState, WindowSize};
 pub use store::{
     Problem, Registration, ShimLock, Store, StoreError, Vm, VmPaths, private_file, write_aside,

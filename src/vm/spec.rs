@@ -218,6 +218,13 @@ impl VmSpec {
         Ok(spec)
     }
 
+    /// The files that stand in place of the image's: kernel, initial RAM file system, root file system.
+    pub fn own_files(&self) -> impl Iterator<Item = &PathBuf> {
+        [&self.kernel, &self.initrd, &self.rootfs]
+            .into_iter()
+            .flatten()
+    }
+
     /// Writes a spec.
     pub fn to_toml(&self) -> Result<String, SpecError> {
         toml::to_string(self).map_err(|error| SpecError::Syntax(error.to_string()))

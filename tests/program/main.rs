@@ -6,6 +6,7 @@
 #![cfg(test)]
 
 mod bad_input;
+mod bench;
 mod choice;
 mod console;
 mod cp;

@@ -108,6 +108,11 @@ impl Action {
                 "Start the VM with a talkative kernel, this once",
                 &[(C::Dashboard, "S")],
             ),
+            Self::TryHint => (
+                "try-hint",
+                "Try the next hint of the boot, and measure",
+                &[(C::Dashboard, "T")],
+            ),
             Self::Restart => (
                 "restart",
                 "Stop the VM, then start it",

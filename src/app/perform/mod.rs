@@ -61,6 +61,7 @@ pub(super) struct World {
     watcher: Option<Held>,
     host_watcher: Option<Held>,
     trial: Option<Held>,
+    tryout: Option<Held>,
     pane: pane::Pane,
 }
 
@@ -81,6 +82,7 @@ impl World {
             watcher: None,
             host_watcher: None,
             trial: None,
+            tryout: None,
         }
     }
 
@@ -122,6 +124,9 @@ impl World {
         match effect {
             Effect::Scan => detach(operations::scan(fleet, outbox)),
             Effect::Reload(name) => detach(operations::reload(fleet, outbox, name)),
+            Effect::Try(vm, words) => {
+                self.tryout = Some(Held::spawn(operations::try_out(fleet, outbox, vm, words)));
+            }
             Effect::Boots(vm) => detach(operations::boots(fleet, outbox, vm)),
             Effect::Operate {
                 name,

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use super::{Outbox, tell};
 use crate::app::message::Message;
+use crate::app::tryout::PAIRS;
 use crate::console::sanitize_line;
 use crate::fault::{Code, Failure};
-use crate::fleet::{Draft, Fleet};
+use crate::fleet::{BenchPlan, Draft, Fleet};
 use crate::guest::ImageStore;
 use crate::vm::{Operation, Vm, VmName, process};
 
@@ -52,11 +53,27 @@ pub(super) async fn reload(fleet: Fleet, outbox: Outbox, name: VmName) {
 
 pub(super) async fn boots(fleet: Fleet, outbox: Outbox, vm: Box<Vm>) {
     let name = vm.name.clone();
-    match blocking(move || fleet.boots(&vm)).await {
-        Some(Ok(boots)) => tell(&outbox, Message::Boots(name, boots)).await,
+    match blocking(move || fleet.past(&vm)).await {
+        Some(Ok(past)) => tell(&outbox, Message::Boots(name, Box::new(past))).await,
         Some(Err(failure)) => tell(&outbox, Message::Notice(harmless(failure))).await,
         None => {}
     }
+}
+
+pub(super) async fn try_out(fleet: Fleet, outbox: Outbox, vm: Box<Vm>, words: &'static str) {
+    let measured = match BenchPlan::with_words(&vm, words, PAIRS) {
+        // A lap that finds no room is one that is not drawn.
+        Some(plan) => {
+            let mut lap = |_| drop(outbox.try_send(Message::Lap));
+            fleet.measure_boots(&plan, &mut lap).await
+        }
+        None => Err(Failure::new(
+            Code::NotFound,
+            format!("the last boot of `{}` is not known", vm.name),
+        )),
+    };
+    let measured = measured.map(Box::new).map_err(harmless);
+    tell(&outbox, Message::Tried(measured)).await;
 }
 
 pub(super) async fn plan(fleet: Fleet, outbox: Outbox, name: VmName) {

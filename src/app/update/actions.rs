@@ -1,6 +1,6 @@
 //! What each action does.
 
-use super::{console, examine, fleet, form, list, mend, open_doctor, paste, reading};
+use super::{console, examine, fleet, form, list, mend, open_doctor, paste, reading, tryout};
 use crate::app::action::{Action, Context};
 use crate::app::effect::Effect;
 use crate::app::journal::Level;
@@ -37,6 +37,7 @@ pub(super) fn perform(state: &mut State, action: Action, key: Key, effects: &mut
         Action::Zoom => state.zoomed = !state.zoomed,
         Action::StartStop => start_stop(state, effects),
         Action::StartTalkative => start_talkative(state, effects),
+        Action::TryHint => tryout::begin(state, effects),
         Action::Restart => on_selected(state, Operation::Restart, effects),
         Action::PauseResume => pause_resume(state, effects),
         Action::Kill => ask(state, Operation::Kill),

@@ -13,6 +13,7 @@ mod mend;
 mod mouse;
 mod paste;
 mod reading;
+mod tryout;
 mod wanted;
 
 pub use actions::start_or_stop;
@@ -51,11 +52,13 @@ pub fn update(state: &mut State, now: Now, message: Message) -> Vec<Effect> {
             }
             fleet::one(state, &name, vm.map(|vm| *vm));
         }
-        Message::Boots(name, boots) => {
+        Message::Boots(name, past) => {
             if let Some(row) = state.row_mut(&name) {
-                row.boots = Some(boots);
+                row.past = Some(*past);
             }
         }
+        Message::Lap => tryout::lap(state),
+        Message::Tried(measured) => tryout::ended(state, measured),
         Message::Samples(samples) => fleet::samples(state, samples),
         Message::Counted(name, count) => fleet::counted(state, &name, count.map(|count| *count)),
         Message::Planned(name, invocation) => {

@@ -50,6 +50,18 @@ pub struct When {
     pub missed: bool,
 }
 
+#[cfg(test)]
+impl When {
+    /// As it came.
+    pub(crate) fn at(boot: u32, t_us: u64) -> Self {
+        Self {
+            boot,
+            t_us,
+            missed: false,
+        }
+    }
+}
+
 /// Where the bytes after missing ones stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Run {

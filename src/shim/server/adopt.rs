@@ -6,7 +6,8 @@ use tokio::time::timeout;
 
 use super::boot::{Detector, prompt};
 use super::host::Host;
-use super::life::{KILL_DEADLINE, overdue};
+use super::life::KILL_DEADLINE;
+use super::operations::overdue;
 use super::owner::Owner;
 use crate::backends::{self, Backend, Launch, Machine};
 use crate::console::expect::by_line;

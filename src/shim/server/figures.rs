@@ -6,7 +6,7 @@ use tokio::time::timeout;
 
 use super::clients::ClientId;
 use super::host::Host;
-use super::life::overdue;
+use super::operations::overdue;
 use super::owner::{Note, Owner};
 use crate::backends::Machine;
 use crate::fault::{Code, Failure};

@@ -12,6 +12,7 @@ use super::clients::ClientId;
 use super::ending::{Ending, boot_result, failed_start, last_words, with_doubt};
 use super::gap;
 use super::host::{Host, Prepared};
+use super::operations::overdue;
 use super::owner::{Live, MachineOf, Note, Owner, Step, Until, Work};
 use crate::backends::{Backend, Launched, Machine, ProcessExit};
 use crate::console::expect::by_line;
@@ -169,6 +170,9 @@ impl<H: Host> Owner<H> {
             phases: BootPhases::default(),
             guest_stages: GuestStages::default(),
             image: spec.image.as_ref().map(|image| image.digest.clone()),
+            image_name: spec.image.as_ref().map(|image| image.name.clone()),
+            own_files: spec.own_files().cloned().collect(),
+            cpu_model: Some(spec.cpu_model).filter(|_| launch.accel.is_emulated()),
             boot_args: spec.boot_args.clone().unwrap_or_default(),
             cpus: spec.vcpu_count,
             mem_size_mib: spec.mem_size_mib,
@@ -389,11 +393,4 @@ impl<H: Host> Owner<H> {
         self.work = None;
         self.over = true;
     }
-}
-
-pub(super) fn overdue(what: &str, after: Duration) -> Failure {
-    Failure::new(
-        Code::Timeout,
-        format!("{what} took longer than {} s", after.as_secs()),
-    )
 }

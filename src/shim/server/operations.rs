@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 use super::clients::{ClientId, Wish};
 use super::ending::failed_start;
 use super::host::Host;
-use super::life::{KILL_DEADLINE, overdue};
+use super::life::KILL_DEADLINE;
 use super::owner::{MachineOf, Note, Owner, Step, Until, Work};
 use super::typing::Typed;
 use crate::backends::{BackendError, Machine};
@@ -368,4 +368,11 @@ async fn stop<M: Machine>(machine: M, way: StopWay, say: impl Fn(Note)) -> Failu
     }
     sleep(KILL_DEADLINE).await;
     overdue("the end of the killed VMM", KILL_DEADLINE)
+}
+
+pub(super) fn overdue(what: &str, after: Duration) -> Failure {
+    Failure::new(
+        Code::Timeout,
+        format!("{what} took longer than {} s", after.as_secs()),
+    )
 }

@@ -1,8 +1,8 @@
 //! Every screen of the dashboard, and how it comes about.
 
 use crate::app::fixture::{
-    acceptable, boot, console_says, counted, empty, examine, fleet, key, line, mending_says, name,
-    name_taken, press, send, silent,
+    acceptable, console_says, counted, empty, examine, fleet, key, line, measured, mending_says,
+    name, name_taken, past, press, send, silent, slow_boot, vm,
 };
 use crate::app::log::{Line, LogPart};
 use crate::app::message::{Message, SessionEvent};
@@ -98,8 +98,16 @@ pub(super) fn screens() -> Vec<Case> {
         ("boot", |size| {
             let mut state = fleet(size);
             press(&mut state, "3");
-            let boots = (1..=3).map(|id| boot(id, Phase::Running)).collect();
-            send(&mut state, 2.0, Message::Boots(name("web"), boots));
+            let past = Box::new(past(3));
+            send(&mut state, 2.0, Message::Boots(name("web"), past));
+            state
+        }),
+        ("boot_slow", slow),
+        ("boot_tried", |size| {
+            let mut state = slow(size);
+            press(&mut state, "t");
+            send(&mut state, 3.0, Message::Tried(Ok(Box::new(measured()))));
+            press(&mut state, "z");
             state
         }),
         ("boot_live", |size| {
@@ -317,4 +325,21 @@ pub(super) fn select(state: &mut State, text: &str) {
     while state.selected != Some(name(text)) {
         press(state, "down");
     }
+}
+
+/// A boot that took longer than any before.
+fn slow(size: (u16, u16)) -> State {
+    let mut state = fleet(size);
+    press(&mut state, "3");
+    let mut vm = vm("web", Phase::Running);
+    let last = vm.state.boot.as_mut().unwrap();
+    *last = slow_boot(9);
+    send(
+        &mut state,
+        2.0,
+        Message::Vm(name("web"), Some(Box::new(vm))),
+    );
+    let past = Box::new(past(9));
+    send(&mut state, 2.0, Message::Boots(name("web"), past));
+    state
 }

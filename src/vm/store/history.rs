@@ -47,12 +47,18 @@ impl Store {
 
     /// The boots of the VM with this id, oldest first. Lines that cannot be read are passed over.
     pub fn boots(&self, vm_id: &str) -> Result<Vec<BootRecord>, StoreError> {
+        let mut boots = self.all_boots()?;
+        boots.retain(|boot| boot.vm_id == vm_id);
+        Ok(boots)
+    }
+
+    /// The boots of all VMs, those that are gone included, oldest first; likewise.
+    pub fn all_boots(&self) -> Result<Vec<BootRecord>, StoreError> {
         let path = self.boots_file();
         match fs::read(&path) {
             Ok(bytes) => Ok(bytes
                 .split(|&byte| byte == b'\n')
-                .filter_map(|line| serde_json::from_slice::<BootRecord>(line).ok())
-                .filter(|boot| boot.vm_id == vm_id)
+                .filter_map(|line| serde_json::from_slice(line).ok())
                 .collect()),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
             Err(source) => Err(io_error("read", path)(source).into()),

@@ -30,6 +30,13 @@ fn the_history_passes_over_lines_that_cannot_be_read() {
         .collect();
     assert_eq!(ids, [1, 2]);
     assert_eq!(store.boots("other").unwrap(), []);
+    let of_another = BootRecord {
+        vm_id: "11111111".to_owned(),
+        ..BootRecord::sample(1)
+    };
+    store.append_boot(&of_another).unwrap();
+    let all = store.all_boots().unwrap();
+    assert_eq!((all.len(), &all[2]), (3, &of_another));
 }
 
 #[test]

@@ -11,6 +11,7 @@ mod figures;
 mod fleet;
 mod panels;
 mod reading;
+mod tryout;
 
 pub(super) const SIZE: (u16, u16) = (120, 40);
 

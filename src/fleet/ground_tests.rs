@@ -13,7 +13,7 @@ fn an_attempt_takes_its_vm_with_it_wherever_that_was_in_its_life() {
     let (_dir, fleet) = fleet();
     let ground = Ground::new(&fleet.store).unwrap();
     let spec = spec("0000aaaa");
-    let name = made(&ground.store, NAME, &spec);
+    let name = made(&ground.store, "canary", &spec);
     let run_dir = ground.store.run_dir(&spec.id).unwrap();
     let mut vmm = Command::new("sleep").arg("30").spawn().unwrap();
     let lock = ground.store.lock(&name).unwrap().unwrap();
