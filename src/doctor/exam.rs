@@ -46,7 +46,7 @@ pub(super) struct Case {
     pub(super) runnable: OnceLock<Runnable>,
     /// Whether QEMU can run here, but only by emulation; known once that was looked at.
     pub(super) is_emulated: OnceLock<bool>,
-    kvm: OnceLock<kvm::Verdict>,
+    kvm: OnceLock<kvm::Probe>,
     qemu: OnceLock<Result<PathBuf, String>>,
     abilities: OnceLock<Abilities>,
     tables: OnceLock<Result<String, String>>,
@@ -206,8 +206,16 @@ impl Exam {
     }
 
     pub(super) fn kvm(&self) -> &kvm::Verdict {
-        self.note("ran a guest of a few instructions on /dev/kvm".to_owned());
-        self.case.kvm.get_or_init(|| self.host().kvm())
+        let probe = self.case.kvm.get_or_init(|| self.host().kvm());
+        let measured = probe.measured().map(|words| format!(": {words}"));
+        self.note(match probe.verdict {
+            kvm::Verdict::Unprobed => "made a VM and a vCPU on /dev/kvm".to_owned(),
+            _ => format!(
+                "ran a guest of a few instructions on /dev/kvm{}",
+                measured.unwrap_or_default()
+            ),
+        });
+        &probe.verdict
     }
 
     /// The name of QEMU's program for guests of this host's own architecture.

@@ -10,7 +10,7 @@ use nix::sys::statvfs::statvfs;
 use nix::unistd::{AccessFlags, Gid, Group, Uid, access};
 
 use super::command;
-use crate::backends::kvm::{self, Verdict};
+use crate::backends::kvm::{self, Probe, Verdict};
 use crate::backends::resolve::{self, Runnable};
 use crate::backends::{BackendError, accel, firecracker, qemu};
 use crate::fault::set_up;
@@ -61,7 +61,7 @@ pub(super) trait Host: Send + Sync + 'static {
     /// Which backends can run, as the choice between them sees it; `kvm` is asked where it matters.
     fn runnable(&self, kvm: &dyn Fn() -> Verdict) -> Runnable;
     /// What KVM really does; probed anew.
-    fn kvm(&self) -> Verdict;
+    fn kvm(&self) -> Probe;
     /// Whether Hypervisor.framework works, or why it does not.
     fn hvf(&self) -> Result<(), String>;
     /// The program of that name, or why there is none, as a clause.
@@ -146,7 +146,7 @@ impl Host for ThisHost {
         resolve::runnable(kvm)
     }
 
-    fn kvm(&self) -> Verdict {
+    fn kvm(&self) -> Probe {
         kvm::probe()
     }
 

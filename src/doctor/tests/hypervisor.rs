@@ -88,6 +88,26 @@ fn kvm_that_cannot_be_used_fails_firecracker_and_slows_qemu_and_each_cause_has_i
 }
 
 #[test]
+fn what_the_probe_measured_is_told_and_that_it_ran_nothing_too() {
+    let slow = FakeHost::sound().with(|host| {
+        host.lap = Some(std::time::Duration::from_nanos(2_255_507));
+        host.kvm = Verdict::Emulates {
+            evidence: "pxor is refused".to_owned(),
+        };
+    });
+    let found = finding(&slow, Firecracker, "kvm");
+    let words = "a loop of 2000 turns takes 2.256 ms, and natively less than 0.200";
+    assert!(found.evidence.contains(words), "{}", found.evidence);
+    let unprobed = FakeHost::sound().with(|host| host.kvm = Verdict::Unprobed);
+    expect(&unprobed, Firecracker, "kvm", Pass, "not probed further");
+    expect(&unprobed, Qemu, "accelerator", Pass, "kvm");
+    let report = report(&unprobed, Firecracker);
+    assert_eq!(report.verdicts[0].words(), "ready");
+    let evidence = finding(&unprobed, Firecracker, "kvm").evidence;
+    assert!(!evidence.contains("ran a guest"), "{evidence}");
+}
+
+#[test]
 fn what_is_run_for_kvm_fits_what_is_in_the_way() {
     let command = |host: &FakeHost| {
         let fix = finding(host, Firecracker, "kvm").fix.unwrap();
