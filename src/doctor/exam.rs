@@ -208,12 +208,11 @@ impl Exam {
     pub(super) fn kvm(&self) -> &kvm::Verdict {
         let probe = self.case.kvm.get_or_init(|| self.host().kvm());
         let measured = probe.measured().map(|words| format!(": {words}"));
-        self.note(match probe.verdict {
-            kvm::Verdict::Unprobed => "made a VM and a vCPU on /dev/kvm".to_owned(),
-            _ => format!(
-                "ran a guest of a few instructions on /dev/kvm{}",
-                measured.unwrap_or_default()
-            ),
+        self.note(if self.arch() == "x86_64" {
+            let measured = measured.unwrap_or_default();
+            format!("ran a guest of a few instructions on /dev/kvm{measured}")
+        } else {
+            "made a VM and a vCPU on /dev/kvm".to_owned()
         });
         &probe.verdict
     }

@@ -33,8 +33,6 @@ pub(super) const UNPROBED: &str = "unprobed";
 
 /// Turns of the loop in one lap, two instructions each.
 pub(super) const TURNS: u32 = 2000;
-/// So many laps are run, of which the fastest counts: whatever disturbs a lap makes it slower.
-pub(super) const LAPS: usize = 3;
 /// What a lap may take where its code runs natively.
 ///
 /// A turn takes less than 2 ns on any processor with virtualization, so a lap takes 4 µs at most, and

@@ -98,7 +98,13 @@ fn what_the_probe_measured_is_told_and_that_it_ran_nothing_too() {
     let found = finding(&slow, Firecracker, "kvm");
     let words = "a loop of 2000 turns takes 2.256 ms, and natively less than 0.200";
     assert!(found.evidence.contains(words), "{}", found.evidence);
-    let unprobed = FakeHost::sound().with(|host| host.kvm = Verdict::Unprobed);
+    let unprobed = FakeHost::sound().with(|host| {
+        host.kvm = Verdict::Unprobed;
+        host.kernel.arch = "aarch64".to_owned();
+        host.head[18] = 0xb7;
+        let qemu = host.programs.remove("qemu-system-x86_64").unwrap();
+        host.programs.insert("qemu-system-aarch64".to_owned(), qemu);
+    });
     expect(&unprobed, Firecracker, "kvm", Pass, "not probed further");
     expect(&unprobed, Qemu, "accelerator", Pass, "kvm");
     let report = report(&unprobed, Firecracker);
@@ -258,6 +264,11 @@ fn a_host_that_is_a_vm_itself_is_told_and_whether_it_may_nest() {
                 "a VM with nested virtualization; kvm_intel",
             ),
             (&vm(""), Warn, "gives it no nested virtualization"),
+            (
+                &|host| host.kernel.arch = "aarch64".to_owned(),
+                Skip,
+                "do not tell",
+            ),
             (
                 &|host| host.holds("/sys/module", &["kvm_pvm"]),
                 Warn,
