@@ -4,7 +4,7 @@ use super::exam::Exam;
 use super::finding::Fix;
 use super::hypervisor::by_hand;
 use super::outcome::{Outcome, advice, fail, pass, run, skip, warn};
-use crate::backends::firecracker::{OLDEST, Version};
+use crate::backends::firecracker::{ACPI, OLDEST, Version};
 use crate::backends::packages::Package;
 use crate::fault::set_up;
 
@@ -43,6 +43,13 @@ pub(super) fn firecracker_version(exam: &Exam) -> Outcome {
     match Version::parse(&answer) {
         Some(version) if version < OLDEST => fail(
             format!("{version}, but {OLDEST} is the oldest that can be used"),
+            set_up(exam),
+        ),
+        Some(version) if version < ACPI && exam.arch() == "x86_64" => warn(
+            format!(
+                "{version} has no ACPI, which came with {ACPI}: kernels of distributions, the image's \
+                 own too, find neither disk nor network nor the agent's channel in it"
+            ),
             set_up(exam),
         ),
         Some(version) => pass(version),

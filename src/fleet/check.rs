@@ -42,6 +42,7 @@ impl Fleet {
             },
         );
         hold("backend", backend.map(drop));
+        hold("accel", self.check_accel(draft));
         hold("cpus", self.vcpu_count(draft).map(drop));
         hold(
             "memory",

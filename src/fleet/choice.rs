@@ -5,7 +5,7 @@ use crate::backends::accel::{self, Asked, Chosen};
 use crate::backends::resolve::{self, Resolved};
 use crate::backends::{BackendError, firecracker, kvm};
 use crate::fault::Failure;
-use crate::vm::{Arch, BackendKind};
+use crate::vm::{Accel, Arch, BackendKind};
 
 impl Fleet {
     /// The backend choice: argument or form, then `SMOLVM_BACKEND`, then configuration, then auto.
@@ -54,6 +54,22 @@ impl Fleet {
         Ok(resolved)
     }
 
+    /// An accelerator that could not be taken at the start is told now. What the probe says of KVM
+    /// refuses nothing.
+    pub(super) fn check_accel(&self, draft: &Draft) -> Result<(), Failure> {
+        // A backend that is none is told as such.
+        let Ok((resolved, chosen)) = self.choice(draft) else {
+            return Ok(());
+        };
+        let Err(failure) = chosen else {
+            return Ok(());
+        };
+        Err(match (draft.accel, self.config.accel) {
+            (None, Some(accel)) => failure.with_hint(of_configuration(accel, resolved.backend)),
+            _ => failure,
+        })
+    }
+
     /// The choice that a draft comes to: its backend, and the accelerator or why none works.
     pub fn choice(&self, draft: &Draft) -> Result<(Resolved, Result<Chosen, Failure>), Failure> {
         let resolved = self.resolve_backend(draft.backend.as_deref())?;
@@ -68,3 +84,19 @@ impl Fleet {
         Ok((resolved, chosen.map_err(Failure::from)))
     }
 }
+
+/// The way out where the configuration insists on an accelerator that cannot be taken.
+fn of_configuration(accel: Accel, backend: BackendKind) -> String {
+    let otherwise = match backend {
+        BackendKind::Firecracker => "`--backend qemu` or `--accel kvm`",
+        BackendKind::Qemu => "`--accel tcg`",
+    };
+    format!(
+        "the configuration says `accel = \"{accel}\"`: set it to \"auto\" there, or say {otherwise} for \
+         this VM"
+    )
+}
+
+#[cfg(test)]
+#[path = "choice_tests.rs"]
+mod tests;
