@@ -9,7 +9,10 @@ use std::error::Error;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+mod io_error;
 pub mod set_up;
+
+pub use io_error::{IoError, io_error};
 
 use serde::{Deserialize, Serialize};
 

@@ -20,7 +20,7 @@ pub(crate) use host::{acceptable, examine, name_taken, report};
 use crate::vm::{
     Accel, BackendKind, BalloonFigures, BlockFigures, BootPhase, BootPhases, BootRecord,
     BootResult, Exit, ExitReason, Figures, ImageRef, NetworkMode, Phase, Problem, ProcessId,
-    SerialFigures, Versions, Vm, VmName, VmSpec, VmState,
+    SerialFigures, Vm, VmName, VmSpec, VmState,
 };
 
 /// The wall clock at the start of every test.
@@ -269,24 +269,15 @@ pub(crate) fn boot(id: u64, phase: Phase) -> BootRecord {
         phases.stamp(milestone, offset + offset * (id % 3) / 10);
     }
     BootRecord {
-        id,
-        vm: name("web"),
         vm_id: "0a1b2c3d".to_owned(),
         at: START.parse().unwrap(),
-        backend: BackendKind::Qemu,
-        accel: Accel::Tcg,
         result: match phase {
             Phase::Starting => BootResult::Booting,
             _ => BootResult::Ready,
         },
         phases,
-        guest_stages: crate::vm::GuestStages::default(),
-        image: None,
         boot_args: "console=ttyS0".to_owned(),
-        cpus: 1,
-        mem_size_mib: 256,
-        console_offset: 0,
-        versions: Versions::default(),
+        ..BootRecord::sample(id)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::fault::{Code, Fault};
+use crate::fault::{Code, Fault, IoError};
 use crate::vm::BackendKind;
 
 /// Operation, object, cause and way out of everything that backends do.
@@ -110,16 +110,8 @@ pub enum BackendError {
         by: Option<String>,
     },
     /// An operation on a file or socket failed.
-    #[error("could not {verb} `{}`", path.display())]
-    Io {
-        /// What was tried.
-        verb: &'static str,
-        /// On what.
-        path: PathBuf,
-        /// Why it failed.
-        #[source]
-        source: io::Error,
-    },
+    #[error(transparent)]
+    Io(#[from] IoError),
 }
 
 impl Fault for BackendError {

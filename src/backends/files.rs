@@ -4,17 +4,11 @@ use std::fs::{self, File, Permissions};
 use std::io;
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt, PermissionsExt};
 use std::os::unix::net::UnixListener;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::{BackendError, Launch};
+use crate::fault::io_error;
 use crate::guest::kernel_arch;
-
-pub(super) fn io_error(
-    verb: &'static str,
-    path: PathBuf,
-) -> impl FnOnce(io::Error) -> BackendError {
-    move |source| BackendError::Io { verb, path, source }
-}
 
 /// Removes what an earlier boot left; that there is nothing is no error.
 pub(super) fn clear(path: &Path) -> io::Result<()> {
@@ -48,15 +42,15 @@ pub(super) fn check_files(launch: &Launch) -> Result<(), BackendError> {
     for (what, path) in files {
         let Some(path) = path else { continue };
         let kind = fs::metadata(path)
-            .map_err(io_error("open", path.clone()))?
+            .map_err(io_error("open", path))?
             .file_type();
         // To open a FIFO would wait for its writer.
         if !kind.is_file() && !kind.is_block_device() {
             return Err(unusable(what, path, "it is no file"));
         }
-        let file = File::open(path).map_err(io_error("open", path.clone()))?;
+        let file = File::open(path).map_err(io_error("open", path))?;
         if what == "kernel" {
-            let found = kernel_arch(file).map_err(io_error("read", path.clone()))?;
+            let found = kernel_arch(file).map_err(io_error("read", path))?;
             if found != Some(launch.spec.arch) {
                 let why = format!("it is no kernel for {}", launch.spec.arch);
                 return Err(unusable(what, path, &why));
@@ -78,5 +72,5 @@ pub(super) fn open_log(path: &Path) -> Result<File, BackendError> {
         log.set_len(0)?;
         Ok(log)
     };
-    open().map_err(io_error("open", path.to_owned()))
+    Ok(open().map_err(io_error("open", path))?)
 }

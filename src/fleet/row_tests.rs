@@ -1,6 +1,6 @@
 use super::*;
 use crate::fleet::tests::{fleet, spec};
-use crate::vm::{BootPhases, ExitReason, Problem, Versions, VmState};
+use crate::vm::{BootPhases, ExitReason, Problem, VmState};
 
 fn vm(phase: Phase) -> Vm {
     Vm {
@@ -19,21 +19,9 @@ fn boot(id: u64, result: BootResult) -> BootRecord {
     phases.stamp(BootPhase::Spawned, 0);
     phases.stamp(BootPhase::Ready, 1_234_567);
     BootRecord {
-        id,
-        vm: "web".parse().unwrap(),
-        vm_id: "0badcafe".to_owned(),
-        at: jiff::Timestamp::UNIX_EPOCH,
-        backend: BackendKind::Qemu,
-        accel: Accel::Tcg,
         result,
         phases,
-        guest_stages: crate::vm::GuestStages::default(),
-        image: None,
-        boot_args: String::new(),
-        cpus: 1,
-        mem_size_mib: 256,
-        console_offset: 0,
-        versions: Versions::default(),
+        ..BootRecord::sample(id)
     }
 }
 

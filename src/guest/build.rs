@@ -14,6 +14,7 @@ use super::kernel::Kernel;
 use super::modules::{self, Selection};
 use super::packages::{self, KernelFiles, Packages};
 use super::staging::{Content, Draft, hash_of_bytes};
+use crate::fault::{IoError, io_error};
 use crate::vm::Arch;
 
 /// No program of a guest is larger, in bytes.
@@ -104,11 +105,11 @@ pub(super) fn open_kernel(path: &Path, wanted: Option<Arch>) -> Result<Kernel, G
 }
 
 /// Reads a file that is not larger than `limit` bytes.
-fn read_bounded(path: &Path, limit: u64) -> Result<Vec<u8>, GuestError> {
-    let metadata = fs::metadata(path).map_err(GuestError::io("read", path))?;
+fn read_bounded(path: &Path, limit: u64) -> Result<Vec<u8>, IoError> {
+    let metadata = fs::metadata(path).map_err(io_error("read", path))?;
     let refuse = |why: &str| {
         let error = io::Error::new(io::ErrorKind::InvalidInput, why.to_owned());
-        Err(GuestError::io("read", path)(error))
+        Err(io_error("read", path)(error))
     };
     if !metadata.is_file() {
         return refuse("it is no regular file");
@@ -116,12 +117,12 @@ fn read_bounded(path: &Path, limit: u64) -> Result<Vec<u8>, GuestError> {
     if metadata.len() > limit {
         return refuse("it is too large for what it should be");
     }
-    fs::read(path).map_err(GuestError::io("read", path))
+    fs::read(path).map_err(io_error("read", path))
 }
 
 /// The modules, when they are those of the kernel: their directory bears its release.
 fn modules_of(kernel: &Kernel, directory: &Path) -> Result<Selection, GuestError> {
-    let directory = fs::canonicalize(directory).map_err(GuestError::io("read", directory))?;
+    let directory = fs::canonicalize(directory).map_err(io_error("read", directory))?;
     let of = directory.file_name().and_then(|name| name.to_str());
     match (&kernel.release, of) {
         (Some(release), Some(of))

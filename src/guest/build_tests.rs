@@ -4,7 +4,7 @@ use super::super::elf::tests::elf;
 use super::super::image::tests::Bench;
 use super::super::staging::Staging;
 use super::*;
-use crate::fault::{Code, Fault};
+use crate::fault::{Code, Fault, io_error};
 
 /// One thing about the options that makes them wrong.
 type Change = fn(&mut BuildOptions, &Bench);
@@ -118,8 +118,9 @@ fn a_directory_that_cannot_be_written_is_told_with_the_way_out() {
     fs::write(bench.path("data"), "").unwrap();
     let error = bench.build().unwrap_err();
     assert!(error.to_string().starts_with("could not make `"), "{error}");
-    let denied = GuestError::io("make", "/x")(io::ErrorKind::ReadOnlyFilesystem.into());
+    let of_kind = |kind: io::ErrorKind| GuestError::from(io_error("make", "/x")(kind.into()));
+    let denied = of_kind(io::ErrorKind::ReadOnlyFilesystem);
     assert!(denied.hint().unwrap().contains("--data-dir"));
-    let full = GuestError::io("write", "/x")(io::ErrorKind::StorageFull.into());
+    let full = of_kind(io::ErrorKind::StorageFull);
     assert!(full.hint().unwrap().contains("make room"));
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::elf::ElfError;
 use super::kernel::KernelError;
-use crate::fault::{Code, Fault};
+use crate::fault::{Code, Fault, IoError};
 use crate::vm::{Arch, ImageRef};
 
 /// Measured with the image `tiny`: 80 MB, and 180 MB while it is made.
@@ -42,16 +42,8 @@ pub enum GuestError {
         users: Vec<String>,
     },
     /// An operation on a file or directory failed.
-    #[error("could not {verb} `{}`", path.display())]
-    Io {
-        /// What was tried.
-        verb: &'static str,
-        /// On what.
-        path: PathBuf,
-        /// Why it failed.
-        #[source]
-        source: io::Error,
-    },
+    #[error(transparent)]
+    Io(#[from] IoError),
     /// A file of the user's own could not be opened.
     #[error("could not open {what} `{}`", path.display())]
     Unopened {
@@ -149,17 +141,6 @@ pub enum GuestError {
     HostArch,
 }
 
-impl GuestError {
-    /// For `map_err`: an operation on `path` failed.
-    pub(super) fn io(
-        verb: &'static str,
-        path: impl Into<PathBuf>,
-    ) -> impl FnOnce(io::Error) -> Self {
-        let path = path.into();
-        move |source| Self::Io { verb, path, source }
-    }
-}
-
 impl Fault for GuestError {
     fn code(&self) -> Code {
         match self {
@@ -173,7 +154,7 @@ impl Fault for GuestError {
             | Self::Arch { .. } => Code::InvalidInput,
             Self::Damaged { .. } => Code::Damaged,
             Self::InUse { .. } => Code::Refused,
-            Self::Io { .. } | Self::NoSpace { .. } => Code::RuntimeError,
+            Self::Io(_) | Self::NoSpace { .. } => Code::RuntimeError,
             Self::Program { .. } | Self::Missing { .. } | Self::HostArch => Code::MissingDependency,
         }
     }
@@ -212,7 +193,7 @@ impl Fault for GuestError {
             ),
             Self::Arch { found, .. } => Some(format!("say `--arch {found}`")),
             Self::HostArch => Some("say `--arch x86_64` or `--arch aarch64`".to_owned()),
-            Self::Io { source, path, .. } => match source.kind() {
+            Self::Io(IoError { source, path, .. }) => match source.kind() {
                 io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
                     Some(MAKE_ROOM.to_owned())
                 }

@@ -8,6 +8,7 @@ use super::error::GuestError;
 use super::metadata::{self, FileEntry, METADATA, Metadata};
 use super::staging::{Draft, Staging, hash_of};
 use super::{build, import};
+use crate::fault::{IoError, io_error};
 use crate::vm::{Arch, ImageRef, VmName};
 
 /// An image, ready to boot.
@@ -312,14 +313,14 @@ impl ImageStore {
 }
 
 /// The names in a directory; none where there is no such directory.
-fn entries(directory: &Path) -> Result<Vec<String>, GuestError> {
+fn entries(directory: &Path) -> Result<Vec<String>, IoError> {
     match fs::read_dir(directory) {
         Ok(entries) => Ok(entries
             .flatten()
             .filter_map(|entry| entry.file_name().into_string().ok())
             .collect()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
-        Err(error) => Err(GuestError::io("list", directory)(error)),
+        Err(error) => Err(io_error("list", directory)(error)),
     }
 }
 

@@ -5,6 +5,7 @@ use super::content;
 use super::error::GuestError;
 use super::image::ImportSources;
 use super::staging::{Content, Draft};
+use crate::fault::io_error;
 
 /// Checks the files and makes what the image will consist of.
 pub(super) fn draft(sources: &ImportSources) -> Result<Draft, GuestError> {
@@ -13,7 +14,7 @@ pub(super) fn draft(sources: &ImportSources) -> Result<Draft, GuestError> {
     let mut has_agent = false;
     if let Some(initrd) = &sources.initrd {
         content::check_initrd(initrd)?;
-        has_agent = content::has_agent(initrd).map_err(GuestError::io("read", initrd))?;
+        has_agent = content::has_agent(initrd).map_err(io_error("read", initrd))?;
         files.push(("initramfs.cpio".to_owned(), Content::Copy(initrd.clone())));
     }
     if let Some(rootfs) = &sources.rootfs {

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use super::decompress;
 use super::elf::Elf;
 use super::error::GuestError;
+use crate::fault::io_error;
 
 /// No virtio driver is larger, in bytes.
 const LARGEST: usize = 64 << 20;
@@ -98,9 +99,8 @@ impl<'a> Tree<'a> {
             return Err(self.wrong(format!("`{name}` is needed but neither in it nor built in")));
         };
         if !files.contains_key(name) {
-            let packed = fs::read(path).map_err(GuestError::io("read", path))?;
-            let module =
-                decompress::unpacked(packed, LARGEST).map_err(GuestError::io("unpack", path))?;
+            let packed = fs::read(path).map_err(io_error("read", path))?;
+            let module = decompress::unpacked(packed, LARGEST).map_err(io_error("unpack", path))?;
             files.insert(name.to_owned(), module);
         }
         let needs = dependencies(&files[name])
@@ -131,11 +131,11 @@ fn walk(
     depth: usize,
     paths: &mut BTreeMap<String, PathBuf>,
 ) -> Result<(), GuestError> {
-    let failed = || GuestError::io("read", directory);
-    for entry in fs::read_dir(directory).map_err(failed())? {
-        let entry = entry.map_err(failed())?;
+    let failed = io_error("read", directory);
+    for entry in fs::read_dir(directory).map_err(&failed)? {
+        let entry = entry.map_err(&failed)?;
         // Links, such as `build`, lead out of the tree.
-        let kind = entry.file_type().map_err(failed())?;
+        let kind = entry.file_type().map_err(&failed)?;
         if kind.is_dir() && depth > 0 {
             walk(&entry.path(), depth - 1, paths)?;
         } else if kind.is_file()

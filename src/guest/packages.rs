@@ -9,6 +9,7 @@ use std::process::{Command, Output, Stdio};
 
 use super::error::GuestError;
 use super::staging::make_directory;
+use crate::fault::io_error;
 use crate::vm::Arch;
 
 /// The distribution's package tools, for one architecture.
@@ -193,7 +194,7 @@ impl Packages {
             ));
         }
         // The package is a third of what lies here now.
-        fs::remove_file(&archive).map_err(GuestError::io("remove", &archive))?;
+        fs::remove_file(&archive).map_err(io_error("remove", &archive))?;
         Ok(unpacked)
     }
 }

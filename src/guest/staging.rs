@@ -14,6 +14,7 @@ use tempfile::TempDir;
 
 use super::error::GuestError;
 use super::metadata::{FileEntry, METADATA, Metadata, VERSION};
+use crate::fault::{IoError, io_error};
 use crate::vm::{Arch, ImageRef};
 
 const PREFIX: &str = ".staging-";
@@ -61,7 +62,7 @@ impl Staging {
             .write(true)
             .mode(0o600)
             .open(&lock)
-            .map_err(GuestError::io("open", &lock))?;
+            .map_err(io_error("open", &lock))?;
         set_mode(&lock, 0o600)?;
         let held = match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
             Err((file, nix::errno::Errno::EWOULDBLOCK)) => {
@@ -70,12 +71,12 @@ impl Staging {
             }
             other => other,
         };
-        let held = held.map_err(|(_, error)| GuestError::io("lock", &lock)(error.into()))?;
+        let held = held.map_err(|(_, error)| io_error("lock", &lock)(error.into()))?;
         remove_leftovers(root);
         let directory = tempfile::Builder::new()
             .prefix(PREFIX)
             .tempdir_in(root)
-            .map_err(GuestError::io("make a directory in", root))?;
+            .map_err(io_error("make a directory in", root))?;
         set_mode(directory.path(), 0o700)?;
         Ok(Self {
             root: root.to_owned(),
@@ -118,7 +119,7 @@ impl Staging {
             files,
         };
         let path = image.join(METADATA);
-        let text = metadata.to_toml().map_err(GuestError::io("write", &path))?;
+        let text = metadata.to_toml().map_err(io_error("write", &path))?;
         write_file(&path, Content::Bytes(text.into_bytes()))?;
         sync(&image)?;
 
@@ -132,14 +133,14 @@ impl Staging {
         if whole(&reference) {
             // The same files: only the time is new, so that this one is the latest again.
             let known = place.join(METADATA);
-            fs::rename(&path, &known).map_err(GuestError::io("write", &known))?;
+            fs::rename(&path, &known).map_err(io_error("write", &known))?;
             return Ok(reference);
         }
         if place.exists() {
             let damaged = self.directory.path().join("damaged");
-            fs::rename(&place, damaged).map_err(GuestError::io("replace", &place))?;
+            fs::rename(&place, damaged).map_err(io_error("replace", &place))?;
         }
-        fs::rename(&image, &place).map_err(GuestError::io("make", &place))?;
+        fs::rename(&image, &place).map_err(io_error("make", &place))?;
         sync(&home)?;
         Ok(reference)
     }
@@ -147,15 +148,16 @@ impl Staging {
     /// Takes an image away in one step; its files go when this goes.
     pub(super) fn discard(self, place: &Path) -> Result<(), GuestError> {
         let aside = self.directory.path().join("removed");
-        fs::rename(place, aside).map_err(GuestError::io("remove", place))?;
+        fs::rename(place, aside).map_err(io_error("remove", place))?;
         // The last image of a name takes the name with it; otherwise this fails, as it should.
         if let Some(home) = place.parent() {
             let _ = fs::remove_dir(home);
         }
         let directory = self.directory.path().to_owned();
-        self.directory
+        Ok(self
+            .directory
             .close()
-            .map_err(GuestError::io("remove", directory))
+            .map_err(io_error("remove", directory))?)
     }
 }
 
@@ -173,7 +175,7 @@ fn remove_leftovers(root: &Path) {
 }
 
 /// A directory that its owner can use whatever the umask is.
-pub(super) fn make_directory(path: &Path) -> Result<(), GuestError> {
+pub(super) fn make_directory(path: &Path) -> Result<(), IoError> {
     if path.is_dir() {
         return Ok(());
     }
@@ -183,30 +185,30 @@ pub(super) fn make_directory(path: &Path) -> Result<(), GuestError> {
     match fs::create_dir(path) {
         Ok(()) => set_mode(path, 0o700),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
-        Err(error) => Err(GuestError::io("make", path)(error)),
+        Err(error) => Err(io_error("make", path)(error)),
     }
 }
 
-fn set_mode(path: &Path, mode: u32) -> Result<(), GuestError> {
-    fs::set_permissions(path, Permissions::from_mode(mode)).map_err(GuestError::io("make", path))
+fn set_mode(path: &Path, mode: u32) -> Result<(), IoError> {
+    fs::set_permissions(path, Permissions::from_mode(mode)).map_err(io_error("make", path))
 }
 
-fn sync(directory: &Path) -> Result<(), GuestError> {
+fn sync(directory: &Path) -> Result<(), IoError> {
     File::open(directory)
         .and_then(|directory| directory.sync_all())
-        .map_err(GuestError::io("write", directory))
+        .map_err(io_error("write", directory))
 }
 
 /// Writes a file to the disk and hashes it on the way.
-fn write_file(path: &Path, content: Content) -> Result<FileEntry, GuestError> {
-    let failed = || GuestError::io("write", path);
-    let mut file = File::create_new(path).map_err(failed())?;
+fn write_file(path: &Path, content: Content) -> Result<FileEntry, IoError> {
+    let failed = io_error("write", path);
+    let mut file = File::create_new(path).map_err(&failed)?;
     let mut hash = Sha256::new();
     let mut size = 0;
     let mut put = |bytes: &[u8]| {
         hash.update(bytes);
         size += bytes.len() as u64;
-        file.write_all(bytes).map_err(failed())
+        file.write_all(bytes).map_err(&failed)
     };
     match content {
         Content::Bytes(bytes) => put(&bytes)?,
@@ -215,7 +217,7 @@ fn write_file(path: &Path, content: Content) -> Result<FileEntry, GuestError> {
     // Nobody changes an image, its owner included.
     file.set_permissions(Permissions::from_mode(0o400))
         .and_then(|()| file.sync_all())
-        .map_err(failed())?;
+        .map_err(&failed)?;
     Ok(FileEntry {
         size,
         sha256: hexadecimal(&hash.finalize()),
@@ -223,7 +225,7 @@ fn write_file(path: &Path, content: Content) -> Result<FileEntry, GuestError> {
 }
 
 /// The hash of a file's content, as [`FileEntry::sha256`] has it.
-pub(super) fn hash_of(path: &Path) -> Result<String, GuestError> {
+pub(super) fn hash_of(path: &Path) -> Result<String, IoError> {
     let mut hash = Sha256::new();
     each_chunk(path, &mut |bytes| {
         hash.update(bytes);
@@ -234,13 +236,13 @@ pub(super) fn hash_of(path: &Path) -> Result<String, GuestError> {
 
 fn each_chunk(
     path: &Path,
-    take: &mut dyn FnMut(&[u8]) -> Result<(), GuestError>,
-) -> Result<(), GuestError> {
-    let failed = || GuestError::io("read", path);
-    let mut file = File::open(path).map_err(failed())?;
+    take: &mut dyn FnMut(&[u8]) -> Result<(), IoError>,
+) -> Result<(), IoError> {
+    let failed = io_error("read", path);
+    let mut file = File::open(path).map_err(&failed)?;
     let mut chunk = vec![0; 1 << 20];
     loop {
-        match file.read(&mut chunk).map_err(failed())? {
+        match file.read(&mut chunk).map_err(&failed)? {
             0 => return Ok(()),
             read => take(&chunk[..read])?,
         }

@@ -9,10 +9,11 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 
 use super::address::{Network, Pool, Tap, device_name, id_of};
-use super::error::{NetworkError, io_error};
+use super::error::NetworkError;
 use super::host::{self, Interface};
 use super::privilege;
 use super::step::Step;
+use crate::fault::io_error;
 use crate::vm::{Store, process};
 
 /// What was made for a VM: `network/ID.json` in the data directory.
@@ -140,7 +141,7 @@ pub fn detach(store: &Store, id: &str) -> Result<(), NetworkError> {
     take_down(&device_name(id))?;
     match fs::remove_file(&path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(io_error("remove", path)(error))
+            Err(io_error("remove", path)(error).into())
         }
         _ => Ok(()),
     }
@@ -181,5 +182,5 @@ fn write(store: &Store, id: &str, record: &Record) -> Result<(), NetworkError> {
         options.open(&new)?.write_all(&json)?;
         fs::rename(&new, &path)
     };
-    put().map_err(io_error("write", &path))
+    Ok(put().map_err(io_error("write", &path))?)
 }

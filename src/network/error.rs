@@ -1,10 +1,9 @@
 //! Why a VM could not be given a network of its own, or its end not be cleared away.
 
 use std::io;
-use std::path::PathBuf;
 
 use super::address::Pool;
-use crate::fault::{Code, Fault, set_up};
+use crate::fault::{Code, Fault, IoError, set_up};
 
 /// Operation, object, cause and way out of everything in this room.
 #[derive(Debug, thiserror::Error)]
@@ -43,16 +42,8 @@ pub enum NetworkError {
         source: io::Error,
     },
     /// An operation on a file failed.
-    #[error("could not {verb} `{}`", path.display())]
-    Io {
-        /// What was tried.
-        verb: &'static str,
-        /// On what.
-        path: PathBuf,
-        /// Why it failed.
-        #[source]
-        source: io::Error,
-    },
+    #[error(transparent)]
+    Io(#[from] IoError),
 }
 
 impl Fault for NetworkError {
@@ -61,7 +52,7 @@ impl Fault for NetworkError {
             Self::NotPermitted(_) => Code::MissingDependency,
             Self::Port { .. } | Self::PoolTaken(_) => Code::InvalidInput,
             Self::InUse(_) | Self::Locked(_) => Code::Busy,
-            Self::Command { .. } | Self::Io { .. } => Code::RuntimeError,
+            Self::Command { .. } | Self::Io(_) => Code::RuntimeError,
         }
     }
 
@@ -85,15 +76,7 @@ impl Fault for NetworkError {
                 io::ErrorKind::PermissionDenied => "choose a port from 1024 on".to_owned(),
                 _ => "choose another port".to_owned(),
             },
-            Self::Io { .. } => return None,
+            Self::Io(_) => return None,
         })
     }
-}
-
-pub(super) fn io_error(
-    verb: &'static str,
-    path: impl Into<PathBuf>,
-) -> impl FnOnce(io::Error) -> NetworkError {
-    let path = path.into();
-    move |source| NetworkError::Io { verb, path, source }
 }

@@ -8,7 +8,8 @@ use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 
 use super::address::Network;
-use super::error::{NetworkError, io_error};
+use super::error::NetworkError;
+use crate::fault::io_error;
 
 /// The network namespace that this process is in (`namespaces(7)`).
 const NAMESPACE: &str = "/proc/self/ns/net";
@@ -31,7 +32,7 @@ pub(super) fn lock() -> Result<Lock, NetworkError> {
                 return Ok(Lock { _namespace: locked });
             }
             Err((file, Errno::EWOULDBLOCK)) => file,
-            Err((_, errno)) => return Err(io_error("lock", NAMESPACE)(errno.into())),
+            Err((_, errno)) => return Err(io_error("lock", NAMESPACE)(errno.into()).into()),
         };
         if Instant::now() >= until {
             return Err(NetworkError::Locked(LOCK_PATIENCE.as_secs()));

@@ -227,6 +227,29 @@ pub struct BootRecord {
 mod tests {
     use super::*;
 
+    impl BootRecord {
+        /// The boot with that number, for tests: of the VM `web`, ready, no phase stamped.
+        pub(crate) fn sample(id: u64) -> Self {
+            Self {
+                id,
+                vm: "web".parse().unwrap(),
+                vm_id: "0badcafe".to_owned(),
+                at: jiff::Timestamp::UNIX_EPOCH,
+                backend: BackendKind::Qemu,
+                accel: Accel::Tcg,
+                result: BootResult::Ready,
+                phases: BootPhases::default(),
+                guest_stages: GuestStages::default(),
+                image: None,
+                boot_args: String::new(),
+                cpus: 1,
+                mem_size_mib: 256,
+                console_offset: 0,
+                versions: Versions::default(),
+            }
+        }
+    }
+
     #[test]
     fn a_phase_keeps_its_first_stamp_and_absent_phases_stay_absent_in_json() {
         let mut phases = BootPhases::default();

@@ -4,7 +4,7 @@
 use serde_json::Value;
 use tokio::sync::mpsc;
 
-use super::api::Client;
+use super::api::{Client, PROGRAM};
 use super::fifo;
 use super::launch::{agent, argv, tell_end, version};
 use super::machine::{FirecrackerMachine, vcpu_threads};
@@ -12,17 +12,15 @@ use super::metrics::{Devices, Metrics};
 use super::places::Places;
 use crate::backends::process::{Guard, Process, command_line};
 use crate::backends::{BackendError, Launch, Launched};
+use crate::fault::io_error;
 use crate::vm::{ApiCall, ProcessId};
 
 pub(super) async fn adopt(
     launch: &Launch,
     id: ProcessId,
 ) -> Result<Launched<FirecrackerMachine>, BackendError> {
-    let process = Process::adopt(id).map_err(|source| BackendError::Io {
-        verb: "adopt",
-        path: format!("Firecracker, process {}", id.pid).into(),
-        source,
-    })?;
+    let process =
+        Process::adopt(id).map_err(io_error("adopt", format!("{PROGRAM}, process {}", id.pid)))?;
     let places = Places::of(&launch.run_dir);
     let serial = fifo::line(&places)?;
     let metrics = fifo::receiver(&places.metrics)?;

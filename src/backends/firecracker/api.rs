@@ -13,6 +13,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::UnixStream;
 
 use crate::backends::BackendError;
+use crate::fault::io_error;
 use crate::vm::ApiCall;
 
 /// The longest head of a reply that is accepted, in bytes.
@@ -52,13 +53,7 @@ impl Client {
             match UnixStream::connect(&self.socket).await {
                 Ok(_) => return Ok(()),
                 Err(error) if is_too_early(&error) => tokio::time::sleep(RETRY).await,
-                Err(source) => {
-                    return Err(BackendError::Io {
-                        verb: "connect to",
-                        path: self.socket.clone(),
-                        source,
-                    });
-                }
+                Err(source) => return Err(io_error("connect to", &self.socket)(source).into()),
             }
         }
     }

@@ -6,10 +6,10 @@ use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::backends::files::io_error;
 use crate::backends::qemu::disk::Format;
 use crate::backends::qemu::img_program;
 use crate::backends::{BackendError, Launch};
+use crate::fault::io_error;
 use crate::vm::DiskMode;
 
 /// What is copied at a time where nothing better is to be had, in bytes.
@@ -58,7 +58,6 @@ fn copy(
     size_mib: Option<u64>,
 ) -> Result<(), BackendError> {
     let aside = target.with_extension("raw.new");
-    let io = |verb, path: &Path| io_error(verb, path.to_owned());
     let build = || {
         // Made by us first, so that it is readable by its owner only.
         let file = File::options()
@@ -68,15 +67,15 @@ fn copy(
             .truncate(true)
             .mode(0o600)
             .open(&aside)
-            .map_err(io("create", &aside))?;
+            .map_err(io_error("create", &aside))?;
         match format {
             Format::Raw => {
-                let source = File::open(base).map_err(io("open", base))?;
-                duplicate(&source, &file).map_err(io("copy to", &aside))?;
+                let source = File::open(base).map_err(io_error("open", base))?;
+                duplicate(&source, &file).map_err(io_error("copy to", &aside))?;
             }
             Format::Qcow2 => convert(base, &aside)?,
         }
-        let size = file.metadata().map_err(io("read", &aside))?.len();
+        let size = file.metadata().map_err(io_error("read", &aside))?.len();
         match size_mib.map(|mib| mib << 20) {
             Some(wanted) if wanted < size => {
                 return Err(BackendError::Value {
@@ -85,10 +84,10 @@ fn copy(
                     why: format!("it has {} MiB already", size.div_ceil(1 << 20)),
                 });
             }
-            Some(wanted) => file.set_len(wanted).map_err(io("grow", &aside))?,
+            Some(wanted) => file.set_len(wanted).map_err(io_error("grow", &aside))?,
             None => {}
         }
-        fs::rename(&aside, target).map_err(io("create", target))
+        Ok(fs::rename(&aside, target).map_err(io_error("create", target))?)
     };
     let made = build();
     if made.is_err() {

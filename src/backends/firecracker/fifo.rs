@@ -13,8 +13,9 @@ use nix::unistd::mkfifo;
 use tokio::net::unix::pipe::{Receiver, Sender};
 
 use super::places::Places;
-use crate::backends::files::{clear, io_error};
+use crate::backends::files::clear;
 use crate::backends::{BackendError, Line};
+use crate::fault::io_error;
 
 /// As much as a pipe may hold where the administrator set nothing (`pipe-max-size` in pipe(7)):
 /// Firecracker drops what a full one does not take.
@@ -27,12 +28,12 @@ pub(super) fn make(path: &Path) -> Result<(), BackendError> {
         mkfifo(path, Mode::S_IRUSR | Mode::S_IWUSR)?;
         Ok(())
     };
-    make().map_err(io_error("make the FIFO", path.to_owned()))
+    Ok(make().map_err(io_error("make the FIFO", path))?)
 }
 
 /// Firecracker's end. It makes it non-blocking itself, which is why it has one of its own.
 pub(super) fn theirs(path: &Path) -> Result<File, BackendError> {
-    open(path, 0).map_err(io_error("open", path.to_owned()))
+    Ok(open(path, 0).map_err(io_error("open", path))?)
 }
 
 /// Our end of one that we read.
@@ -42,14 +43,14 @@ pub(super) fn receiver(path: &Path) -> Result<Receiver, BackendError> {
         enlarge(&file);
         Receiver::from_file_unchecked(file)
     };
-    open().map_err(io_error("open", path.to_owned()))
+    Ok(open().map_err(io_error("open", path))?)
 }
 
 /// The serial line: our ends of both its FIFOs.
 pub(super) fn line(places: &Places) -> Result<Line, BackendError> {
     let to_guest = open(&places.serial_in, libc::O_NONBLOCK)
         .and_then(Sender::from_file_unchecked)
-        .map_err(io_error("open", places.serial_in.clone()))?;
+        .map_err(io_error("open", &places.serial_in))?;
     Ok(Line::pipes(receiver(&places.serial_out)?, to_guest))
 }
 

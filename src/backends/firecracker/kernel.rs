@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use crate::backends::BackendError;
-use crate::backends::files::io_error;
+use crate::fault::io_error;
 use crate::guest::{self, plain_kernel};
 
 /// How the names of unpacked kernels begin; what they were unpacked from follows.
@@ -18,7 +18,7 @@ const PREFIX: &str = "vmlinux-";
 /// Where the kernel `path` is booted from: itself, or what is in it, kept in `dir` by the digest of
 /// the whole; that whole comes with it.
 pub(super) fn place(path: &Path, dir: &Path) -> Result<(PathBuf, Option<Vec<u8>>), BackendError> {
-    let io = |verb| io_error(verb, path.to_owned());
+    let io = |verb| io_error(verb, path);
     let file = File::open(path).map_err(io("open"))?;
     if guest::is_plain_kernel(file).map_err(io("read"))? {
         return Ok((path.to_owned(), None));
@@ -55,7 +55,7 @@ pub(super) fn provide(path: &Path, dir: &Path) -> Result<PathBuf, BackendError> 
         .and_then(|()| fs::rename(&aside, &unpacked));
     if let Err(source) = written {
         let _ = fs::remove_file(&aside);
-        return Err(io_error("write", unpacked)(source));
+        return Err(io_error("write", unpacked)(source).into());
     }
     Ok(unpacked)
 }

@@ -17,11 +17,12 @@ use super::places::Places;
 use super::plan::plan;
 use super::version::Version;
 use super::{disk, exit, kernel};
-use crate::backends::files::{check_files, clear, io_error, listen, open_log};
+use crate::backends::files::{check_files, clear, listen, open_log};
 use crate::backends::process::{self, Guard, Process};
 use crate::backends::{
     AgentChannel, BackendError, Launch, Launched, Line, MachineEvent, ProcessExit,
 };
+use crate::fault::io_error;
 
 use crate::vm::process::BIRTH_RECORD;
 use crate::vm::{ApiCall, Arch, BootPhase};
@@ -62,7 +63,7 @@ pub(super) async fn launch(
 ) -> Result<Launched<FirecrackerMachine>, BackendError> {
     let places = Places::of(&launch.run_dir);
     for stale in [&places.api, &places.vsock] {
-        clear(stale).map_err(io_error("remove", stale.clone()))?;
+        clear(stale).map_err(io_error("remove", stale))?;
     }
     for path in [&places.serial_in, &places.serial_out, &places.metrics] {
         fifo::make(path)?;
@@ -177,9 +178,8 @@ pub(super) fn agent(
         listener.set_nonblocking(true)?;
         UnixListener::from_std(listener)
     });
-    listener
-        .map(|listener| Some(AgentChannel::Calls(listener)))
-        .map_err(io_error("listen on", places.agent.clone()))
+    let listener = listener.map_err(io_error("listen on", &places.agent))?;
+    Ok(Some(AgentChannel::Calls(listener)))
 }
 
 /// The version in Firecracker's words, and as far as we understand it.

@@ -1,6 +1,7 @@
 //! The live handle of a Firecracker.
 
 use std::fs;
+use std::io;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use super::launch::DEATH;
 use super::metrics::{Devices, Metrics};
 use crate::backends::process::Process;
 use crate::backends::{BackendError, Machine, MachineEvent};
+use crate::fault::{IoError, io_error};
 use crate::vm::{ApiCall, Arch, BalloonFigures, ExitReason, Figures};
 
 /// How long the threads of the vCPUs may take to have their names.
@@ -70,13 +72,9 @@ impl FirecrackerMachine {
         self.api.call(&call).await.map(drop)
     }
 
-    fn signal_error(&self, verb: &'static str) -> impl FnOnce(std::io::Error) -> BackendError {
-        let pid = self.process.id().pid;
-        move |source| BackendError::Io {
-            verb,
-            path: format!("{PROGRAM}, process {pid}").into(),
-            source,
-        }
+    fn signal_error(&self, verb: &'static str) -> impl Fn(io::Error) -> IoError {
+        let whom = format!("{PROGRAM}, process {}", self.process.id().pid);
+        io_error(verb, whom)
     }
 }
 
@@ -125,11 +123,11 @@ impl Machine for FirecrackerMachine {
         if let Some(events) = self.events.upgrade() {
             let _ = events.try_send(MachineEvent::Ending(ExitReason::Stopped));
         }
-        self.process.terminate().map_err(self.signal_error("end"))
+        Ok(self.process.terminate().map_err(self.signal_error("end"))?)
     }
 
     fn kill(&self) -> Result<(), BackendError> {
-        self.process.kill().map_err(self.signal_error("kill"))
+        Ok(self.process.kill().map_err(self.signal_error("kill"))?)
     }
 
     async fn vcpu_threads(&self) -> Result<Vec<u32>, BackendError> {

@@ -7,6 +7,7 @@ use super::qmp::Connection;
 use super::{Qemu, sockets};
 use crate::backends::process::{Guard, Process};
 use crate::backends::{Backend, BackendError, Launch, Launched, Machine};
+use crate::fault::io_error;
 use crate::vm::ProcessId;
 
 /// QEMU greets one client at a time. The dead shim's connection is closed; one that somebody else
@@ -17,11 +18,7 @@ pub(super) async fn adopt(
     launch: &Launch,
     id: ProcessId,
 ) -> Result<Launched<QemuMachine>, BackendError> {
-    let vmm = Process::adopt(id).map_err(|source| BackendError::Io {
-        verb: "adopt",
-        path: format!("QEMU, process {}", id.pid).into(),
-        source,
-    })?;
+    let vmm = Process::adopt(id).map_err(io_error("adopt", format!("QEMU, process {}", id.pid)))?;
     let sockets = sockets::connect(&launch.run_dir, launch.has_agent)?;
     let connection = tokio::time::timeout(PATIENCE, Connection::open(sockets.qmp))
         .await

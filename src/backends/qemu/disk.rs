@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 
 use super::program::img_program;
 use crate::backends::BackendError;
+use crate::fault::io_error;
 
 /// The form of a disk image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,11 +38,7 @@ impl Format {
                 _ => Ok(Self::Raw),
             }
         };
-        read().map_err(|source| BackendError::Io {
-            verb: "read",
-            path: file.to_owned(),
-            source,
-        })
+        Ok(read().map_err(io_error("read", file))?)
     }
 }
 
@@ -52,12 +49,8 @@ pub fn create_overlay(
     target: &Path,
     size_mib: Option<u64>,
 ) -> Result<(), BackendError> {
-    let io = |verb, path: &Path| {
-        let path = path.to_owned();
-        move |source| BackendError::Io { verb, path, source }
-    };
     let format = Format::of(base)?;
-    let base = fs::canonicalize(base).map_err(io("find", base))?;
+    let base = fs::canonicalize(base).map_err(io_error("find", base))?;
     let text = |path: &Path| {
         path.to_str()
             .map(str::to_owned)
@@ -77,7 +70,7 @@ pub fn create_overlay(
         .truncate(true)
         .mode(0o600)
         .open(&aside)
-        .map_err(io("create", &aside))?;
+        .map_err(io_error("create", &aside))?;
     let mut command = Command::new(&program);
     command
         .args(["create", "-q", "-f", "qcow2", "-F", format.word(), "-b"])
@@ -92,7 +85,7 @@ pub fn create_overlay(
         .map_err(|source| BackendError::Spawn { program, source });
     let made = output.and_then(|output| {
         if output.status.success() {
-            fs::rename(&aside, target).map_err(io("create", target))
+            Ok(fs::rename(&aside, target).map_err(io_error("create", target))?)
         } else {
             let words = String::from_utf8_lossy(&output.stderr);
             Err(BackendError::Refused {

@@ -12,9 +12,10 @@ use super::disk::{self, Format};
 use super::machine::QemuMachine;
 use super::qmp::Connection;
 use super::sockets;
-use crate::backends::files::{check_files, io_error, open_log};
+use crate::backends::files::{check_files, open_log};
 use crate::backends::process::{self, Guard, Process};
 use crate::backends::{BackendError, Launch, Launched, Machine};
+use crate::fault::io_error;
 use crate::vm::process::BIRTH_RECORD;
 use crate::vm::{BootPhase, DiskMode};
 
@@ -70,7 +71,7 @@ pub(super) async fn launch(
         let made = move || disk::create_overlay(&base, &target, size_mib);
         tokio::task::spawn_blocking(made)
             .await
-            .map_err(|error| io_error("create", launch.paths.disk.clone())(error.into()))??;
+            .map_err(|error| io_error("create", &launch.paths.disk)(error.into()))??;
     }
     let argv = argv(launch, &facts(launch)?)?;
     let (sockets, listeners) = sockets::bind(&launch.run_dir, launch.has_agent)?;
@@ -79,7 +80,7 @@ pub(super) async fn launch(
     let log = open_log(&launch.paths.vmm_log)?;
     let copy = log
         .try_clone()
-        .map_err(io_error("open", launch.paths.vmm_log.clone()))?;
+        .map_err(io_error("open", &launch.paths.vmm_log))?;
 
     let birth = open_log(&launch.run_dir.join(BIRTH_RECORD)).ok();
     stamp(BootPhase::Spawned);
@@ -181,7 +182,7 @@ fn check_ports(launch: &Launch) -> Result<(), BackendError> {
             }
             Err(source) => {
                 let address = format!("127.0.0.1:{}", forward.host);
-                return Err(io_error("publish", address.into())(source));
+                return Err(io_error("publish", address)(source).into());
             }
         }
     }

@@ -6,6 +6,7 @@ use super::figures;
 use super::qmp::Client;
 use crate::backends::process::Process;
 use crate::backends::{BackendError, Machine};
+use crate::fault::io_error;
 use crate::vm::Figures;
 
 /// A QEMU that runs. Cheap to clone; calls may overlap.
@@ -59,11 +60,8 @@ impl Machine for QemuMachine {
     }
 
     fn kill(&self) -> Result<(), BackendError> {
-        self.process.kill().map_err(|source| BackendError::Io {
-            verb: "kill",
-            path: format!("QEMU, process {}", self.process.id().pid).into(),
-            source,
-        })
+        let whom = format!("QEMU, process {}", self.process.id().pid);
+        Ok(self.process.kill().map_err(io_error("kill", whom))?)
     }
 
     async fn vcpu_threads(&self) -> Result<Vec<u32>, BackendError> {

@@ -10,8 +10,9 @@ use std::path::Path;
 
 use tokio::net::UnixStream;
 
-use crate::backends::files::{io_error, listen};
+use crate::backends::files::listen;
 use crate::backends::{AgentChannel, BackendError, Line};
+use crate::fault::io_error;
 
 const SERIAL: &str = "serial.sock";
 const QMP: &str = "qmp.sock";

@@ -10,6 +10,7 @@ use nix::fcntl::{Flock, FlockArg};
 use super::super::{ProcessId, VmName, VmSpec, VmState, process};
 use super::files::{private_dir, private_file, write_durably};
 use super::{Store, StoreError, VmPaths};
+use crate::fault::io_error;
 
 /// A VM that is being made: complete on disk, but not visible to anybody before [`Self::commit`].
 #[derive(Debug)]
@@ -31,11 +32,7 @@ impl Registration {
         match fs::rename(&self.staging, &self.target) {
             Ok(()) => Ok(()),
             Err(_) if self.target.exists() => Err(StoreError::Exists(self.name.clone())),
-            Err(source) => Err(StoreError::Io {
-                verb: "create",
-                path: self.target.clone(),
-                source,
-            }),
+            Err(source) => Err(io_error("create", &self.target)(source).into()),
         }
     }
 }
@@ -118,11 +115,7 @@ impl Store {
             .write(true)
             .mode(0o600)
             .open(&path)
-            .map_err(|source| StoreError::Io {
-                verb: "open",
-                path: path.clone(),
-                source,
-            })?;
+            .map_err(io_error("open", &path))?;
         match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
             // The file of a VM that was removed meanwhile, and perhaps made anew, locks nothing.
             Ok(file) if !is_at(&file, &path) => Ok(None),
@@ -137,34 +130,27 @@ impl Store {
                 Ok(Some(ShimLock { file, name }))
             }
             Err((_, nix::errno::Errno::EWOULDBLOCK)) => Ok(None),
-            Err((_, errno)) => Err(StoreError::Io {
-                verb: "lock",
-                path,
-                source: errno.into(),
-            }),
+            Err((_, errno)) => Err(io_error("lock", path)(errno.into()).into()),
         }
     }
 
     /// Writes what became of a VM. Readers see the old or the new state, never half of one.
     pub fn save_state(&self, lock: &ShimLock, state: &VmState) -> Result<(), StoreError> {
         let path = self.paths(&lock.name).state;
-        let error = |source| StoreError::Io {
-            verb: "write",
-            path: path.clone(),
-            source,
-        };
+        let error = io_error("write", &path);
         let json = serde_json::to_vec_pretty(state).map_err(|e| error(e.into()))?;
         // Not synced: after a crash of the host the boot id tells that the state is of another life.
         let temporary = path.with_extension("json.new");
         let written = private_file(&temporary).and_then(|mut file| file.write_all(&json));
         match written {
-            Ok(()) => fs::rename(&temporary, &path).map_err(error),
+            Ok(()) => fs::rename(&temporary, &path).map_err(error)?,
             Err(full) if is_full(&full) => {
                 let _ = fs::remove_file(&temporary);
-                overwrite(&path, json).map_err(|_| error(full))
+                overwrite(&path, json).map_err(|_| error(full))?;
             }
-            Err(other) => Err(error(other)),
+            Err(other) => Err(error(other))?,
         }
+        Ok(())
     }
 
     /// Whether `state` is what the VM's file says.
@@ -181,20 +167,12 @@ impl Store {
         let gone = self
             .vms_dir()
             .join(format!(".gone-{}-{}", lock.name, std::process::id()));
-        fs::rename(&dir, &gone).map_err(|source| StoreError::Io {
-            verb: "remove",
-            path: dir,
-            source,
-        })?;
+        fs::rename(&dir, &gone).map_err(io_error("remove", dir))?;
         drop(lock);
         if let Some(run_dir) = run_dir {
             let _ = fs::remove_dir_all(run_dir);
         }
-        fs::remove_dir_all(&gone).map_err(|source| StoreError::Io {
-            verb: "remove",
-            path: gone,
-            source,
-        })
+        Ok(fs::remove_dir_all(&gone).map_err(io_error("remove", gone))?)
     }
 }
 

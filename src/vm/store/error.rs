@@ -4,22 +4,14 @@ use std::io;
 use std::path::PathBuf;
 
 use super::super::{SpecError, VmName};
-use crate::fault::{Code, Fault};
+use crate::fault::{Code, Fault, IoError};
 
 /// Why the store could not do something.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// An operation on a file or directory failed.
-    #[error("could not {verb} `{}`", path.display())]
-    Io {
-        /// What was tried.
-        verb: &'static str,
-        /// On what.
-        path: PathBuf,
-        /// Why it failed.
-        #[source]
-        source: io::Error,
-    },
+    #[error(transparent)]
+    Io(#[from] IoError),
     /// No VM of that name.
     #[error("no VM is named `{name}`")]
     Unknown {
@@ -76,7 +68,7 @@ impl Fault for StoreError {
             Self::Spec { source, .. } => source.hint(),
             Self::UnsafeDirectory { path, .. } => Some(format!("remove `{}`", path.display())),
             Self::NoHome => Some("set SMOLVM_TUI_DATA_DIR".to_owned()),
-            Self::Io { source, path, .. } => match source.kind() {
+            Self::Io(IoError { source, path, .. }) => match source.kind() {
                 io::ErrorKind::StorageFull => Some("make room on that file system".to_owned()),
                 io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
                     // What could not be made is not there to be made writable: what would hold it is.
@@ -95,6 +87,7 @@ impl Fault for StoreError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fault::io_error;
 
     #[test]
     fn what_is_to_be_made_writable_is_there() {
@@ -103,11 +96,8 @@ mod tests {
         std::fs::write(&file, "").unwrap();
         let missing = dir.path().join("vms/.new-0badcafe/spec.toml");
         for (path, named) in [(missing, dir.path()), (file.clone(), &file)] {
-            let error = StoreError::Io {
-                verb: "create",
-                path,
-                source: io::ErrorKind::ReadOnlyFilesystem.into(),
-            };
+            let denied = io::ErrorKind::ReadOnlyFilesystem.into();
+            let error = StoreError::from(io_error("create", path)(denied));
             let hint = error.hint().unwrap();
             let expected = format!("make `{}` writable", named.display());
             assert!(hint.starts_with(&expected), "{hint}");

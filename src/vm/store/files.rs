@@ -6,18 +6,15 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsE
 use std::path::Path;
 
 use super::StoreError;
+use crate::fault::{IoError, io_error};
 
 /// Makes `dir` and its parents, the new ones readable by their owner only.
-pub(super) fn private_dir(dir: &Path) -> Result<(), StoreError> {
+pub(super) fn private_dir(dir: &Path) -> Result<(), IoError> {
     fs::DirBuilder::new()
         .recursive(true)
         .mode(0o700)
         .create(dir)
-        .map_err(|source| StoreError::Io {
-            verb: "create",
-            path: dir.to_owned(),
-            source,
-        })
+        .map_err(io_error("create", dir))
 }
 
 /// Refuses a directory that another user owns or can write to, or that is a link.
@@ -29,11 +26,7 @@ pub(super) fn check_private(dir: &Path) -> Result<(), StoreError> {
         })
     };
     for path in [dir.parent().unwrap_or(dir), dir] {
-        let meta = fs::symlink_metadata(path).map_err(|source| StoreError::Io {
-            verb: "inspect",
-            path: path.to_owned(),
-            source,
-        })?;
+        let meta = fs::symlink_metadata(path).map_err(io_error("inspect", path))?;
         if !meta.is_dir() {
             return unsafe_because(path, "it is no directory");
         }
@@ -57,15 +50,11 @@ pub(super) fn private_file(path: &Path) -> io::Result<File> {
 }
 
 /// Writes a file so that it is whole or absent, also after a crash of the host.
-pub(super) fn write_durably(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
-    let error = |source| StoreError::Io {
-        verb: "write",
-        path: path.to_owned(),
-        source,
-    };
+pub(super) fn write_durably(path: &Path, bytes: &[u8]) -> Result<(), IoError> {
+    let error = io_error("write", path);
     let temporary = path.with_extension("new");
-    let mut file = private_file(&temporary).map_err(error)?;
-    file.write_all(bytes).map_err(error)?;
-    file.sync_all().map_err(error)?;
+    let mut file = private_file(&temporary).map_err(&error)?;
+    file.write_all(bytes).map_err(&error)?;
+    file.sync_all().map_err(&error)?;
     fs::rename(&temporary, path).map_err(error)
 }

@@ -14,6 +14,7 @@ use super::super::BootRecord;
 use super::claim::is_at;
 use super::files::private_file;
 use super::{Store, StoreError};
+use crate::fault::io_error;
 
 /// The file is written anew when it is longer than this, in bytes: some two thousand boots.
 const LONGEST: u64 = 2 << 20;
@@ -38,14 +39,10 @@ impl Store {
         kept: u64,
     ) -> Result<(), StoreError> {
         let path = self.boots_file();
-        let error = |source| StoreError::Io {
-            verb: "write",
-            path: path.clone(),
-            source,
-        };
+        let error = io_error("write", &path);
         let mut line = serde_json::to_vec(record).map_err(|e| error(e.into()))?;
         line.push(b'\n');
-        append(&path, &line, longest, kept).map_err(error)
+        Ok(append(&path, &line, longest, kept).map_err(error)?)
     }
 
     /// The boots of the VM with this id, oldest first. Lines that cannot be read are passed over.
@@ -58,11 +55,7 @@ impl Store {
                 .filter(|boot| boot.vm_id == vm_id)
                 .collect()),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
-            Err(source) => Err(StoreError::Io {
-                verb: "read",
-                path,
-                source,
-            }),
+            Err(source) => Err(io_error("read", path)(source).into()),
         }
     }
 }

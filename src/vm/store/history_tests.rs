@@ -1,30 +1,9 @@
-use super::super::super::{Accel, BackendKind, BootPhases, BootResult, Versions};
 use super::*;
 
 fn store() -> (tempfile::TempDir, Store) {
     let dir = tempfile::tempdir().unwrap();
     let store = Store::locate(Some(dir.path())).unwrap();
     (dir, store)
-}
-
-fn record(id: u64) -> BootRecord {
-    BootRecord {
-        id,
-        vm: "web".parse().unwrap(),
-        vm_id: "0badcafe".to_owned(),
-        at: jiff::Timestamp::UNIX_EPOCH,
-        backend: BackendKind::Qemu,
-        accel: Accel::Tcg,
-        result: BootResult::Ready,
-        phases: BootPhases::default(),
-        guest_stages: crate::vm::GuestStages::default(),
-        image: None,
-        boot_args: String::new(),
-        cpus: 1,
-        mem_size_mib: 128,
-        console_offset: 0,
-        versions: Versions::default(),
-    }
 }
 
 fn ids(store: &Store) -> Vec<u64> {
@@ -35,15 +14,14 @@ fn ids(store: &Store) -> Vec<u64> {
 #[test]
 fn the_history_passes_over_lines_that_cannot_be_read() {
     let (_dir, store) = store();
-    let record = record(1);
-    store.append_boot(&record).unwrap();
+    store.append_boot(&BootRecord::sample(1)).unwrap();
     let mut file = OpenOptions::new()
         .append(true)
         .open(store.boots_file())
         .unwrap();
     file.write_all(b"{\"id\":").unwrap();
     file.write_all(b"\n").unwrap();
-    store.append_boot(&self::record(2)).unwrap();
+    store.append_boot(&BootRecord::sample(2)).unwrap();
     let ids: Vec<u64> = store
         .boots("0badcafe")
         .unwrap()
@@ -58,7 +36,9 @@ fn the_history_passes_over_lines_that_cannot_be_read() {
 fn a_long_history_loses_its_oldest_boots_and_no_other() {
     let (_dir, store) = store();
     for id in 0..200 {
-        store.append_bounded(&record(id), 20_000, 10_000).unwrap();
+        store
+            .append_bounded(&BootRecord::sample(id), 20_000, 10_000)
+            .unwrap();
         let length = fs::metadata(store.boots_file()).unwrap().len();
         assert!(length <= 20_000, "{length}");
     }
@@ -78,7 +58,7 @@ fn boots_of_many_shims_at_once_are_all_kept_while_the_history_is_written_anew() 
             let store = &store;
             scope.spawn(move || {
                 for number in 0..EACH {
-                    let record = record(writer * EACH + number);
+                    let record = BootRecord::sample(writer * EACH + number);
                     // Each append makes it too long, and everything is kept.
                     store.append_bounded(&record, 0, u64::MAX).unwrap();
                 }

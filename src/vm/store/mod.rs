@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 
 use self::files::{check_private, private_dir};
 use super::VmName;
+use crate::fault::io_error;
 
 pub use claim::{Registration, ShimLock};
 pub use error::StoreError;
@@ -96,17 +97,13 @@ impl Store {
             .or_else(platform);
         let root = root.ok_or(StoreError::NoHome)?;
         // Shims run in `/`, so a relative path would mean another place there.
-        let root = std::path::absolute(&root).map_err(|source| StoreError::Io {
-            verb: "resolve",
-            path: root,
-            source,
-        })?;
+        let root = std::path::absolute(&root).map_err(io_error("resolve", root))?;
         Ok(Self { root })
     }
 
     /// Makes the data directory and the one of the VMs, for their owner only, where there are none.
     pub fn make(&self) -> Result<(), StoreError> {
-        private_dir(&self.vms_dir())
+        Ok(private_dir(&self.vms_dir())?)
     }
 
     /// The data directory.

@@ -9,7 +9,7 @@ use super::super::{
     BootPhase, Exit, ExitReason, Phase, ProcessId, STATE_VERSION, VmName, VmSpec, VmState, process,
 };
 use super::{Store, StoreError};
-use crate::fault::Fault;
+use crate::fault::{Fault, io_error};
 
 /// What is wrong with a VM's files, shown on its row.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,13 +83,7 @@ impl Store {
         let entries = match fs::read_dir(&dir) {
             Ok(entries) => entries,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(source) => {
-                return Err(StoreError::Io {
-                    verb: "list",
-                    path: dir,
-                    source,
-                });
-            }
+            Err(source) => return Err(io_error("list", dir)(source).into()),
         };
         // What does not parse as a name is not ours: staging areas begin with a dot.
         let mut names: Vec<VmName> = entries

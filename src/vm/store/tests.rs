@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 use super::super::spec::tests::sample;
-use super::super::{BootPhases, BootRecord, ExitReason, Phase, ProcessId, VmState, process};
+use super::super::{BootRecord, ExitReason, Phase, ProcessId, VmState, process};
 use super::*;
 
 fn store() -> (tempfile::TempDir, Store) {
@@ -261,32 +261,12 @@ fn a_directory_that_others_can_write_to_is_refused_for_sockets() {
     ));
 }
 
-fn boot() -> BootRecord {
-    BootRecord {
-        id: 1,
-        vm: name("web"),
-        vm_id: "0badcafe".to_owned(),
-        at: jiff::Timestamp::UNIX_EPOCH,
-        backend: super::super::BackendKind::Qemu,
-        accel: super::super::Accel::Tcg,
-        result: super::super::BootResult::Ready,
-        phases: BootPhases::default(),
-        guest_stages: crate::vm::GuestStages::default(),
-        image: None,
-        boot_args: String::new(),
-        cpus: 1,
-        mem_size_mib: 128,
-        console_offset: 0,
-        versions: super::super::Versions::default(),
-    }
-}
-
 #[test]
 fn a_guest_is_silent_from_its_start_until_its_first_byte() {
     let (_dir, store) = store();
     let vm = make(&store, "web");
     let mut state = VmState {
-        boot: Some(boot()),
+        boot: Some(BootRecord::sample(1)),
         ..running()
     };
     let at = state.boot.as_ref().unwrap().at;
