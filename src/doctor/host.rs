@@ -15,7 +15,7 @@ use crate::backends::resolve::{self, Runnable};
 use crate::backends::{BackendError, accel, firecracker, qemu};
 use crate::fault::set_up;
 use crate::guest::ImageStore;
-use crate::network::{self, Leftover, Privilege};
+use crate::network::{self, Leftover, Pool, Privilege};
 use crate::sampler::{self, HostMemory};
 use crate::vm::{Store, Vm};
 
@@ -89,7 +89,7 @@ pub(super) trait Host: Send + Sync + 'static {
     /// How commands that change the network are run from here.
     fn privilege(&self) -> Privilege;
     /// Whether those commands may be run, and how, or why not.
-    fn authority(&self) -> Result<Privilege, String>;
+    fn authority(&self, pool: Pool) -> Result<Privilege, String>;
     /// What is missing for a TAP device besides privileges, as a clause.
     fn tap_prerequisites(&self) -> Result<(), String>;
     /// What VMs that ended unseen have left in the network, or why that is not known.
@@ -237,8 +237,8 @@ impl Host for ThisHost {
         network::privilege()
     }
 
-    fn authority(&self) -> Result<Privilege, String> {
-        network::authority()
+    fn authority(&self, pool: Pool) -> Result<Privilege, String> {
+        network::authority(pool)
     }
 
     fn tap_prerequisites(&self) -> Result<(), String> {

@@ -7,6 +7,7 @@ use super::outcome::{Outcome, advice, fail, pass, run, skip, warn};
 use crate::backends::firecracker::{ACPI, OLDEST, Version};
 use crate::backends::packages::Package;
 use crate::fault::set_up;
+use crate::network::Pool;
 
 /// What QEMU is needed for at least: the oldest release that has all that we say on its command line.
 const OLDEST_QEMU: u32 = 6;
@@ -17,7 +18,13 @@ pub(super) fn set_up(exam: &Exam) -> Fix {
         Some(script) => {
             let command = set_up::command(&script);
             let as_root = command.trim_start_matches("sudo ");
-            run(if exam.is_root() { as_root } else { &command })
+            let command = if exam.is_root() { as_root } else { &command };
+            let pool = exam.case.network_pool;
+            run(if pool == Pool::default() {
+                command.to_owned()
+            } else {
+                format!("{command} --network-pool {pool}")
+            })
         }
         None => advice(format!("run {}", set_up::elsewhere())),
     }

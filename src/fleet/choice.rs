@@ -4,6 +4,7 @@ use super::{Draft, Fleet, check};
 use crate::backends::accel::{self, Asked, Chosen};
 use crate::backends::resolve::{self, Resolved};
 use crate::backends::{BackendError, firecracker, kvm};
+use crate::doctor::Examination;
 use crate::fault::Failure;
 use crate::vm::{Accel, Arch, BackendKind};
 
@@ -12,6 +13,13 @@ impl Fleet {
     pub fn resolve_backend(&self, asked: Option<&str>) -> Result<Resolved, Failure> {
         let runnable = resolve::runnable(|| kvm::verdict(&self.store));
         self.with_sources(asked, |sources| resolve::resolve(sources, &runnable))
+    }
+
+    /// What a doctor is to look at here.
+    pub fn examination(&self, asked: Option<&str>) -> Result<Examination, Failure> {
+        let backend = self.resolve_backend(asked)?;
+        let pool = self.config.network_pool;
+        Ok(Examination::new(self.store.clone(), backend, pool))
     }
 
     /// What is asked for, by whomever, before it is known what can run: for a form, and to tell a

@@ -338,10 +338,10 @@ impl Host for FakeHost {
         self.privilege
     }
 
-    fn authority(&self) -> Result<Privilege, String> {
+    fn authority(&self, pool: Pool) -> Result<Privilege, String> {
         let may = self.privilege == Privilege::Own || self.programs.contains_key("sudo");
         let refused = || "`sudo -n` does not permit it".to_owned();
-        (may && self.rules)
+        (may && self.rules && pool == Pool::default())
             .then_some(self.privilege)
             .ok_or_else(refused)
     }

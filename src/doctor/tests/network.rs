@@ -64,6 +64,20 @@ fn a_tap_network_is_permitted_to_root_to_capabilities_and_by_sudo() {
     let root = own.with(|host| host.user = 0);
     expect(&root, Firecracker, "sudo", Pass, "configured");
     expect(&root, Firecracker, PERMISSIONS, Pass, "root needs no sudo");
+    // Rules are for one pool of addresses, and what writes them is told which.
+    let elsewhere = Examination {
+        network_pool: "10.9.0.0/16".parse().unwrap(),
+        ..examination(Firecracker)
+    };
+    let report = report_on(&FakeHost::sound(), &elsewhere);
+    let mut checks = report.checks.iter();
+    let found = checks.find(|check| check.name == PERMISSIONS).unwrap();
+    assert_eq!(found.status, Warn);
+    let command = found.fix.as_ref().unwrap().command().unwrap();
+    assert!(
+        command.ends_with("--configure-runtime --network-pool 10.9.0.0/16"),
+        "{command}"
+    );
     // Rules that allow what is needed and nothing else are enough.
     let narrow = FakeHost::sound().with(|host| host.refuse("sudo -n true"));
     expect(&narrow, Firecracker, "sudo", Pass, "configured");
