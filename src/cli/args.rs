@@ -6,6 +6,8 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::doctor::DoctorArgs;
+use super::pty::PtyArgs;
+use super::sweep::SweepArgs;
 use crate::backends::resolve;
 use crate::vm::{Accel, Arch, CpuModel, DiskMode, NetworkMode, PortForward};
 
@@ -91,6 +93,8 @@ pub(super) enum Command {
     /// List, build, import and remove guest images
     #[command(subcommand)]
     Image(ImageCommand),
+    /// Remove what crashed VMs left behind
+    Sweep(SweepArgs),
     /// Show the configuration as it applies
     Config,
     /// Show the dashboard's keys
@@ -114,15 +118,6 @@ pub(super) struct ConsoleArgs {
     /// Only look: no key but the leave key does anything
     #[arg(long)]
     pub(super) read_only: bool,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct PtyArgs {
-    /// The VM
-    pub(super) name: String,
-    /// Make a symbolic link to it there, and print that
-    #[arg(long, value_name = "PATH")]
-    pub(super) link: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -358,6 +353,7 @@ impl Command {
             Self::Image(ImageCommand::Build(_)) => "image build",
             Self::Image(ImageCommand::Import(_)) => "image import",
             Self::Image(ImageCommand::Rm(_)) => "image rm",
+            Self::Sweep(_) => "sweep",
             Self::Config => "config",
             Self::Keys => "keys",
             Self::Completions(_) => "completions",
@@ -375,6 +371,7 @@ impl Command {
                 | Self::Kill(_)
                 | Self::Logs(_)
                 | Self::Rm(_)
+                | Self::Sweep(_)
                 | Self::Completions(_)
                 | Self::Man
         )

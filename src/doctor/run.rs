@@ -120,7 +120,7 @@ pub(super) fn examine_host(
         let why = format!("no answer within {} ms", deadline.as_millis());
         let finding = warn(why, advice("look for a program or file system that hangs")).of(
             check,
-            &judged,
+            judged,
             "",
             begin.elapsed(),
         );

@@ -10,6 +10,7 @@ use crate::vm::{Accel, Arch, CpuModel, DiskMode, NetworkMode, PortForward, Store
 
 mod check;
 mod choice;
+mod clear;
 mod create;
 mod disk;
 mod figures;

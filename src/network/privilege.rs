@@ -127,11 +127,12 @@ pub fn authority(pool: Pool) -> Result<Privilege, String> {
 
 /// The rules of sudo are for one pool: who changes the configuration's needs other rules.
 fn not_by_sudo(pool: Pool) -> String {
-    let mut why = "this user is not root, and `sudo -n` does not permit it".to_owned();
-    if pool != Pool::default() {
-        why.push_str(&format!(" for addresses of {pool}"));
-    }
-    why
+    let of_pool = if pool == Pool::default() {
+        String::new()
+    } else {
+        format!(" for addresses of {pool}")
+    };
+    format!("this user is not root, and `sudo -n` does not permit it{of_pool}")
 }
 
 /// [`permitted`] as it was within the last seconds, for those who ask often.

@@ -99,7 +99,11 @@ fn laps_that_were_measured_are_judged_by_the_fastest() {
         (&[200_000], true),
     ];
     for (laps, is_native) in cases {
-        let told: String = laps.iter().map(|ns| format!("lap+{ns} looped ")).collect();
+        let told: String = laps
+            .iter()
+            .map(|ns| format!("lap+{ns} looped "))
+            .collect::<Vec<_>>()
+            .concat();
         let probe = of(
             &format!("made entered {told}pxor popcnt cmpxchg16b"),
             Some(0),
