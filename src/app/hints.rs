@@ -6,7 +6,7 @@ use super::action::{Action, Context};
 use super::reading::Reading;
 use super::state::{Link, Modal, Page, State};
 use super::update::start_or_stop;
-use crate::vm::{Operation, Phase};
+use crate::vm::Operation;
 
 /// A key and what it does, the most useful first.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -124,17 +124,19 @@ fn dashboard(state: &State) -> Vec<(Action, &'static str)> {
         if phase.is_live() {
             hints.push((Action::FocusConsole, "type"));
         }
-        hints.push((
-            Action::StartStop,
-            match start_or_stop(phase) {
-                Operation::Stop => "stop",
-                _ => "start",
-            },
-        ));
-        match phase {
-            Phase::Running => hints.push((Action::PauseResume, "pause")),
-            Phase::Paused => hints.push((Action::PauseResume, "resume")),
-            _ => {}
+        let start_stop = start_or_stop(phase);
+        for (operation, action) in [
+            (start_stop, Action::StartStop),
+            (Operation::Pause, Action::PauseResume),
+            (Operation::Resume, Action::PauseResume),
+        ] {
+            if row.may(operation) {
+                hints.push((action, operation.word()));
+            }
+        }
+        // Only that cuts short what is under way.
+        if !row.may(start_stop) && row.may(Operation::Kill) {
+            hints.push((Action::Kill, "kill"));
         }
     }
     if state.zoomed {

@@ -9,7 +9,7 @@
 //! │ page                      │   │             │              │  │                 │
 //! └ footer ───────────────────┘   └ footer ────────────────────┘  └ footer ─────────┘
 //! ```
-//! A zoomed console has no tabs either.
+//! A zoomed console has no tabs either. What the header says of the host is in the footer then.
 
 use ratatui::layout::Rect;
 

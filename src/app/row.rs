@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::now::Now;
 use crate::fault::Failure;
 use crate::sampler::{Sample, Silence};
-use crate::vm::{BootPhase, BootRecord, BootResult, Invocation, Operation, Phase, Vm};
+use crate::vm::{Admission, BootPhase, BootRecord, BootResult, Invocation, Operation, Phase, Vm};
 
 /// How many seconds of figures are kept.
 pub const HISTORY: usize = 240;
@@ -90,6 +90,13 @@ impl Row {
             }
             _ => false,
         }
+    }
+
+    /// Whether `operation` would be begun now, and change something.
+    pub fn may(&self, operation: Operation) -> bool {
+        // A kill may cut any other operation short; the shim sees to it.
+        let is_free = self.busy.is_none() || operation == Operation::Kill;
+        is_free && matches!(self.vm.phase.admit(operation), Ok(Admission::Go))
     }
 
     /// What this dashboard is doing with it, in a word, while the store does not say so itself.

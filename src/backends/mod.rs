@@ -27,6 +27,7 @@ pub mod kvm;
 mod line;
 pub mod packages;
 mod process;
+pub mod programs;
 pub mod qemu;
 pub mod resolve;
 #[cfg(test)]

@@ -320,15 +320,19 @@ impl Drop for Guard {
     }
 }
 
-/// The command line of a process as it is run, where the host tells.
-pub(super) fn command_line(id: ProcessId) -> Option<Vec<String>> {
-    let as_run = std::fs::read(format!("/proc/{}/cmdline", id.pid)).ok()?;
-    let arguments = as_run.strip_suffix(b"\0")?.split(|&byte| byte == 0);
-    Some(
-        arguments
-            .map(|argument| String::from_utf8_lossy(argument).into_owned())
-            .collect(),
-    )
+/// The command line of a process as it is run; where the host does not tell, as it would be run now.
+pub(super) fn command_line(id: ProcessId, computed: impl FnOnce() -> Vec<OsString>) -> Vec<String> {
+    let as_run = id.arguments();
+    if as_run.is_empty() {
+        return shown(&computed());
+    }
+    as_run
+}
+
+/// A command line as text.
+pub(super) fn shown(argv: &[OsString]) -> Vec<String> {
+    let words = argv.iter().map(|word| word.to_string_lossy().into_owned());
+    words.collect()
 }
 
 /// An exit status in words: `exit code 1`, `SIGKILL`.

@@ -1,8 +1,6 @@
 //! Which backend a VM gets: explicit argument, then `SMOLVM_BACKEND`, then configuration, then
 //! `auto`. The value is trimmed and lower-cased; an empty one falls through to the next source.
 
-use std::path::PathBuf;
-
 use crate::vm::{Arch, BackendKind};
 
 use super::kvm::Verdict;
@@ -87,20 +85,6 @@ fn why(error: BackendError) -> String {
         BackendError::Unavailable { why, .. } => why,
         other => other.to_string(),
     }
-}
-
-/// The executable file `name` in `PATH`.
-pub fn find_program(name: &str) -> Option<PathBuf> {
-    std::env::split_paths(&std::env::var_os("PATH")?)
-        // An empty or relative entry means another place for each working directory: not for us.
-        .filter(|dir| dir.is_absolute())
-        .map(|dir| dir.join(name))
-        .find(|path| is_program(path))
-}
-
-/// Whether `path` is a file that we may execute.
-pub fn is_program(path: &std::path::Path) -> bool {
-    path.is_file() && nix::unistd::access(path, nix::unistd::AccessFlags::X_OK).is_ok()
 }
 
 /// Reads one source; `Ok(None)` when it is empty.
@@ -272,13 +256,5 @@ mod tests {
         );
         let none = resolve(&[], &host(false, false)).unwrap();
         assert_eq!(none.backend, BackendKind::Qemu);
-    }
-
-    #[test]
-    fn a_program_is_a_file_that_may_be_executed() {
-        assert!(find_program("sh").is_some_and(|path| path.is_absolute()));
-        assert_eq!(find_program("no-such-program-here"), None);
-        assert!(!is_program(std::path::Path::new("/etc/passwd")));
-        assert!(!is_program(std::path::Path::new("/bin")));
     }
 }

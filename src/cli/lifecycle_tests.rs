@@ -1,17 +1,11 @@
 use super::*;
 use crate::fault::Code;
-use crate::fleet::tests::{fleet, spec};
+use crate::fleet::tests::{fleet, made, spec};
 
 #[test]
 fn one_failure_of_several_does_not_hide_the_others() {
     let (_dir, fleet) = fleet();
-    let name = "web".parse().unwrap();
-    fleet
-        .store
-        .register(&name, &spec("0badcafe"))
-        .unwrap()
-        .commit()
-        .unwrap();
+    made(&fleet.store, "web", &spec("0badcafe"));
     let unknown = || Err(fleet.store.find("wbe").unwrap_err().into());
     let known = || Ok(fleet.store.find("web").unwrap());
     let reply = answer(

@@ -5,7 +5,7 @@ use ratatui::layout::{Position, Rect};
 use ratatui::style::{Color as HostColor, Modifier, Style};
 use unicode_width::UnicodeWidthStr;
 
-use super::{Attributes, Cell, Color, Screen};
+use super::{Attribute, Cell, Color, Screen};
 
 /// Draws the screen from the upper left corner of `area` on. Of a screen that is larger, the part
 /// with the cursor is drawn. Without `in_color` the attributes stay and the colours go.
@@ -66,32 +66,18 @@ fn style(cell: &Cell, in_color: bool) -> Style {
     if in_color {
         style = style.fg(color(cell.foreground)).bg(color(cell.background));
     }
-    let Attributes {
-        bold,
-        dim,
-        italic,
-        underline,
-        inverse,
-        hidden,
-        strike,
-        blink,
-    } = cell.attributes;
-    let attributes = [
-        (bold, Modifier::BOLD),
-        (dim, Modifier::DIM),
-        (italic, Modifier::ITALIC),
-        (underline, Modifier::UNDERLINED),
-        (inverse, Modifier::REVERSED),
-        (hidden, Modifier::HIDDEN),
-        (strike, Modifier::CROSSED_OUT),
-        (blink, Modifier::SLOW_BLINK),
-    ];
-    for (is_set, modifier) in attributes {
-        if is_set {
-            style = style.add_modifier(modifier);
-        }
-    }
-    style
+    cell.attributes.set().fold(style, |style, attribute| {
+        style.add_modifier(match attribute {
+            Attribute::Bold => Modifier::BOLD,
+            Attribute::Dim => Modifier::DIM,
+            Attribute::Italic => Modifier::ITALIC,
+            Attribute::Underline => Modifier::UNDERLINED,
+            Attribute::Blink => Modifier::SLOW_BLINK,
+            Attribute::Inverse => Modifier::REVERSED,
+            Attribute::Hidden => Modifier::HIDDEN,
+            Attribute::Strike => Modifier::CROSSED_OUT,
+        })
+    })
 }
 
 /// The guest's colour; the terminal's own palette keeps the first sixteen.
@@ -106,6 +92,7 @@ fn color(color: Color) -> HostColor {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::console::Attributes;
 
     fn screen(text: &str) -> Screen {
         let cell = Cell {

@@ -19,5 +19,5 @@ mod screen;
 mod terminal;
 
 pub use sanitize::{Stripper, sanitize_line};
-pub use screen::{Attributes, Cell, Color, Cursor, CursorShape, Screen, Size};
+pub use screen::{Attribute, Attributes, Cell, Color, Cursor, CursorShape, Screen, Size};
 pub use terminal::{Modes, Terminal};

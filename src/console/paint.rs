@@ -80,29 +80,8 @@ fn paint_row(number: usize, row: &[Cell], style: &mut Style, out: &mut String) {
 /// One sequence from a reset: short, and independent of what was before.
 fn push_style(style: Style, out: &mut String) {
     out.push_str("\x1b[0");
-    let Attributes {
-        bold,
-        dim,
-        italic,
-        underline,
-        inverse,
-        hidden,
-        strike,
-        blink,
-    } = style.attributes;
-    for (set, code) in [
-        (bold, ";1"),
-        (dim, ";2"),
-        (italic, ";3"),
-        (underline, ";4"),
-        (blink, ";5"),
-        (inverse, ";7"),
-        (hidden, ";8"),
-        (strike, ";9"),
-    ] {
-        if set {
-            out.push_str(code);
-        }
+    for attribute in style.attributes.set() {
+        push(out, format_args!(";{}", attribute as u8));
     }
     push_color(style.foreground, 30, out);
     push_color(style.background, 40, out);

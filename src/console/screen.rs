@@ -79,6 +79,55 @@ pub struct Attributes {
     pub blink: bool,
 }
 
+/// One of the [`Attributes`]; its number is its parameter of SGR (ECMA-48, 8.3.117).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Attribute {
+    /// [`Attributes::bold`].
+    Bold = 1,
+    /// [`Attributes::dim`].
+    Dim = 2,
+    /// [`Attributes::italic`].
+    Italic = 3,
+    /// [`Attributes::underline`].
+    Underline = 4,
+    /// [`Attributes::blink`].
+    Blink = 5,
+    /// [`Attributes::inverse`].
+    Inverse = 7,
+    /// [`Attributes::hidden`].
+    Hidden = 8,
+    /// [`Attributes::strike`].
+    Strike = 9,
+}
+
+impl Attributes {
+    /// Those that are set, in the order of their numbers.
+    pub fn set(self) -> impl Iterator<Item = Attribute> {
+        let Self {
+            bold,
+            dim,
+            italic,
+            underline,
+            inverse,
+            hidden,
+            strike,
+            blink,
+        } = self;
+        [
+            (bold, Attribute::Bold),
+            (dim, Attribute::Dim),
+            (italic, Attribute::Italic),
+            (underline, Attribute::Underline),
+            (blink, Attribute::Blink),
+            (inverse, Attribute::Inverse),
+            (hidden, Attribute::Hidden),
+            (strike, Attribute::Strike),
+        ]
+        .into_iter()
+        .filter_map(|(is_set, attribute)| is_set.then_some(attribute))
+    }
+}
+
 /// One cell. The cell after a wide one has an empty text and is skipped when drawing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Cell {

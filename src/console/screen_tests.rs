@@ -29,6 +29,22 @@ fn painting_is_short_and_its_own() {
 }
 
 #[test]
+fn each_attribute_is_painted_with_its_number() {
+    let mut screen = screen(b"x");
+    screen.rows[0][0].attributes = Attributes {
+        bold: true,
+        dim: true,
+        italic: true,
+        underline: true,
+        inverse: true,
+        hidden: true,
+        strike: true,
+        blink: true,
+    };
+    assert!(screen.ansi().contains("\x1b[0;1;2;3;4;5;7;8;9mx"));
+}
+
+#[test]
 fn a_control_that_got_into_a_cell_is_not_painted() {
     let mut screen = screen(b"x");
     screen.rows[0][0].text = "\x1b]52;c;aGk=\x07".to_owned();
@@ -63,16 +79,15 @@ fn assert_seen_alike(screen: &mut Screen, size: Size) {
             assert_eq!(cell.text, text, "{place}");
             assert_eq!(cell.foreground, color(other.fgcolor()), "{place}");
             assert_eq!(cell.background, color(other.bgcolor()), "{place}");
-            let Attributes {
-                bold,
-                dim,
-                italic,
-                underline,
-                inverse,
-                ..
-            } = cell.attributes;
+            let ours = cell.attributes;
             assert_eq!(
-                (bold && !dim, dim, italic, underline, inverse),
+                (
+                    ours.bold && !ours.dim,
+                    ours.dim,
+                    ours.italic,
+                    ours.underline,
+                    ours.inverse
+                ),
                 (
                     other.bold(),
                     other.dim(),

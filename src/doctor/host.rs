@@ -12,7 +12,7 @@ use nix::unistd::{AccessFlags, Gid, Group, Uid, access};
 use super::command;
 use crate::backends::kvm::{self, Probe, Verdict};
 use crate::backends::resolve::{self, Runnable};
-use crate::backends::{BackendError, accel, firecracker, qemu};
+use crate::backends::{BackendError, accel, firecracker, programs, qemu};
 use crate::fault::set_up;
 use crate::guest::ImageStore;
 use crate::network::{self, Leftover, Pool, Privilege};
@@ -174,7 +174,7 @@ impl Host for ThisHost {
         if ["ip", "nft", "sysctl", "sudo"].contains(&name) {
             return network::program(name).ok_or_else(|| format!("`{name}` is not installed"));
         }
-        resolve::find_program(name).ok_or_else(|| format!("`{name}` is not in PATH"))
+        programs::find_program(name).ok_or_else(|| format!("`{name}` is not in PATH"))
     }
 
     fn run(&self, program: &Path, arguments: &[&str]) -> Result<String, String> {

@@ -2,7 +2,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 use super::*;
-use crate::fleet::tests::{fleet, spec};
+use crate::fleet::tests::{fleet, made, spec};
 
 /// A draft that is acceptable without any image.
 fn draft(dir: &Path) -> Draft {
@@ -169,13 +169,7 @@ fn a_port_that_another_vm_publishes_names_that_vm() {
         guest: 80,
     };
     other.publish = vec![forward];
-    let name = "other".parse().unwrap();
-    fleet
-        .store
-        .register(&name, &other)
-        .unwrap()
-        .commit()
-        .unwrap();
+    made(&fleet.store, "other", &other);
     let draft = Draft {
         publish: vec![forward],
         ..draft(dir.path())

@@ -2,7 +2,7 @@ use std::fs;
 
 use super::*;
 use crate::fault::Code;
-use crate::fleet::tests::{fleet, spec};
+use crate::fleet::tests::{fleet, made, spec};
 
 #[test]
 fn a_refused_draft_leaves_nothing_and_names_every_objection() {
@@ -29,13 +29,7 @@ fn a_name_that_is_free_is_found_beside_those_that_are_taken() {
     let (_dir, fleet) = fleet();
     for n in 0..5 {
         let name = fleet.free_name().unwrap();
-        let spec = spec(&format!("0000000{n}"));
-        fleet
-            .store
-            .register(&name, &spec)
-            .unwrap()
-            .commit()
-            .unwrap();
+        made(&fleet.store, name.as_str(), &spec(&format!("0000000{n}")));
     }
     assert_eq!(fleet.store.names().unwrap().len(), 5);
 }

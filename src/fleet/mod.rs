@@ -89,7 +89,7 @@ pub(crate) mod tests {
     //! What the tests of fleet and CLI share.
 
     use super::*;
-    use crate::vm::VmSpec;
+    use crate::vm::{VmName, VmSpec};
 
     /// A fleet in a directory of its own, with the default configuration.
     pub(crate) fn fleet() -> (tempfile::TempDir, Fleet) {
@@ -97,6 +97,13 @@ pub(crate) mod tests {
         let store = Store::locate(Some(dir.path())).unwrap();
         let config = Config::default();
         (dir, Fleet { store, config })
+    }
+
+    /// A VM of that name in the store.
+    pub(crate) fn made(store: &Store, name: &str, spec: &VmSpec) -> VmName {
+        let name: VmName = name.parse().unwrap();
+        store.register(&name, spec).unwrap().commit().unwrap();
+        name
     }
 
     /// A spec that needs no file.

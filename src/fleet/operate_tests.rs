@@ -1,19 +1,11 @@
 use std::fs;
 
 use super::*;
-use crate::fleet::tests::{fleet, spec};
+use crate::fleet::tests::{self, fleet};
 use crate::vm::{Phase, VmState};
 
 fn made(fleet: &Fleet, name: &str) -> VmName {
-    let name: VmName = name.parse().unwrap();
-    let spec = spec("0badcafe");
-    fleet
-        .store
-        .register(&name, &spec)
-        .unwrap()
-        .commit()
-        .unwrap();
-    name
+    tests::made(&fleet.store, name, &tests::spec("0badcafe"))
 }
 
 fn run<T>(future: impl Future<Output = T>) -> T {

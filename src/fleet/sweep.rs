@@ -63,20 +63,14 @@ fn for_each_entry(dir: &Path, mut see: impl FnMut(&str, &Path)) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fleet::tests::{fleet, spec};
+    use crate::fleet::tests::{fleet, made, spec};
 
     #[test]
     fn what_dead_processes_left_is_cleared_and_what_lives_stays() {
         let (_dir, fleet) = fleet();
         let root = fleet.store.root().to_owned();
         let spec = spec("0000aaaa");
-        let name = "web".parse().unwrap();
-        fleet
-            .store
-            .register(&name, &spec)
-            .unwrap()
-            .commit()
-            .unwrap();
+        made(&fleet.store, "web", &spec);
         fleet.store.run_dir(&spec.id).unwrap();
         fleet.store.run_dir("0000bbbb").unwrap();
         let me = std::process::id();

@@ -1,7 +1,7 @@
 use std::process::Command;
 
 use super::*;
-use crate::fleet::tests::{fleet, spec};
+use crate::fleet::tests::{fleet, made, spec};
 use crate::vm::VmState;
 
 fn grounds(fleet: &Fleet) -> PathBuf {
@@ -12,14 +12,8 @@ fn grounds(fleet: &Fleet) -> PathBuf {
 fn an_attempt_takes_its_vm_with_it_wherever_that_was_in_its_life() {
     let (_dir, fleet) = fleet();
     let ground = Ground::new(&fleet.store).unwrap();
-    let name: VmName = NAME.parse().unwrap();
     let spec = spec("0000aaaa");
-    ground
-        .store
-        .register(&name, &spec)
-        .unwrap()
-        .commit()
-        .unwrap();
+    let name = made(&ground.store, NAME, &spec);
     let run_dir = ground.store.run_dir(&spec.id).unwrap();
     let mut vmm = Command::new("sleep").arg("30").spawn().unwrap();
     let lock = ground.store.lock(&name).unwrap().unwrap();

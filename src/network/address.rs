@@ -12,7 +12,7 @@ use crate::vm::is_id;
 pub(super) const PREFIX: &str = "smt";
 
 /// How many leading bits of a VM's two addresses name its network.
-const BLOCK_PREFIX: u8 = 30;
+pub(super) const BLOCK_PREFIX: u8 = 30;
 
 /// A TAP device that is there, and the addresses at both of its ends.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -181,6 +181,11 @@ impl fmt::Display for Pool {
 }
 
 impl Pool {
+    /// Its first address.
+    pub(super) fn first(self) -> Ipv4Addr {
+        self.0.address
+    }
+
     /// A block that overlaps nothing of `taken`; the search begins where the id says, so that a VM
     /// mostly keeps its address. `None` when all are taken.
     pub(super) fn block(self, id: &str, taken: &[Network]) -> Option<Network> {

@@ -1,8 +1,8 @@
 //! Giving a VM its TAP device and taking it away again.
 
 use std::fs;
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -14,7 +14,7 @@ use super::host::{self, Interface};
 use super::privilege;
 use super::step::Step;
 use crate::fault::io_error;
-use crate::vm::{Store, process};
+use crate::vm::{Store, process, write_aside};
 
 /// What was made for a VM: `network/ID.json` in the data directory.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -176,11 +176,7 @@ fn write(store: &Store, id: &str, record: &Record) -> Result<(), NetworkError> {
         dir.recursive(true).mode(0o700);
         dir.create(store.root().join("network"))?;
         let new = path.with_extension("new");
-        let mut options = fs::OpenOptions::new();
-        options.write(true).create(true).truncate(true).mode(0o600);
-        let json = serde_json::to_vec_pretty(record)?;
-        options.open(&new)?.write_all(&json)?;
-        fs::rename(&new, &path)
+        write_aside(&new, &path, &serde_json::to_vec_pretty(record)?)
     };
     Ok(put().map_err(io_error("write", &path))?)
 }

@@ -107,7 +107,10 @@ pub fn authority(pool: Pool) -> Result<Privilege, String> {
     let Some(sudo) = program("sudo") else {
         return Err("this user is not root, and `sudo` is not installed".to_owned());
     };
-    let asked: Vec<io::Result<Child>> = all_shapes(pool)
+    // None of them is run.
+    let user = nix::unistd::geteuid().as_raw();
+    let steps = Step::of_each_shape(&device_name("00000000"), user, pool.first());
+    let asked: Vec<io::Result<Child>> = steps
         .iter()
         .map(|step| {
             let mut words = vec!["-n".to_owned(), "-l".to_owned()];
@@ -150,31 +153,6 @@ pub fn permitted_lately(pool: Pool) -> Result<Privilege, String> {
             answer
         }
     }
-}
-
-/// One command of each shape, none of which is run.
-fn all_shapes(pool: Pool) -> Vec<Step> {
-    let device = || device_name("00000000");
-    let mut steps = vec![
-        Step::AddTap {
-            device: device(),
-            owner: nix::unistd::geteuid().as_raw(),
-        },
-        Step::Up { device: device() },
-        Step::DeleteTap { device: device() },
-        Step::LoadRules,
-        Step::DeleteRules,
-        Step::ListRules,
-        Step::EnableForwarding,
-    ];
-    if let Some(block) = pool.block("00000000", &[]) {
-        steps.push(Step::AddAddress {
-            device: device(),
-            address: block.address,
-            prefix: block.prefix,
-        });
-    }
-    steps
 }
 
 /// Runs one command to its end, under a deadline.

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::net::Ipv4Addr;
 
-use super::address::{PREFIX, Pool};
+use super::address::{BLOCK_PREFIX, PREFIX, Pool};
 use super::filter::{RULES, TABLE};
 
 /// One change to the host's network.
@@ -32,6 +32,28 @@ pub(super) enum Step {
 }
 
 impl Step {
+    /// One of each shape, for these.
+    pub(super) fn of_each_shape(device: &str, owner: u32, address: Ipv4Addr) -> [Self; 8] {
+        let device = || device.to_owned();
+        [
+            Self::AddTap {
+                device: device(),
+                owner,
+            },
+            Self::AddAddress {
+                device: device(),
+                address,
+                prefix: BLOCK_PREFIX,
+            },
+            Self::Up { device: device() },
+            Self::DeleteTap { device: device() },
+            Self::LoadRules,
+            Self::DeleteRules,
+            Self::ListRules,
+            Self::EnableForwarding,
+        ]
+    }
+
     /// Its command: the program first.
     pub(super) fn argv(&self) -> Vec<String> {
         let words = |text: String| text.split(' ').map(str::to_owned).collect();
@@ -81,7 +103,7 @@ pub fn sudoers(user: &str, uid: u32, pool: Pool, directory_of: impl Fn(&str) -> 
     )];
     for address in pool.patterns() {
         commands.push(format!(
-            "{} address add {address}/30 dev {device}",
+            "{} address add {address}/{BLOCK_PREFIX} dev {device}",
             path("ip")
         ));
     }

@@ -1,29 +1,10 @@
 use super::*;
 
-fn steps() -> Vec<Step> {
-    let device = || "smt0badcafe".to_owned();
-    vec![
-        Step::AddTap {
-            device: device(),
-            owner: 1000,
-        },
-        Step::AddAddress {
-            device: device(),
-            address: Ipv4Addr::new(10, 213, 43, 249),
-            prefix: 30,
-        },
-        Step::Up { device: device() },
-        Step::DeleteTap { device: device() },
-        Step::LoadRules,
-        Step::DeleteRules,
-        Step::ListRules,
-        Step::EnableForwarding,
-    ]
-}
-
 #[test]
 fn the_commands_have_the_shapes_that_the_room_promises() {
-    let lines: Vec<String> = steps().iter().map(|step| step.argv().join(" ")).collect();
+    let address = Ipv4Addr::new(10, 213, 43, 249);
+    let steps = Step::of_each_shape("smt0badcafe", 1000, address);
+    let lines: Vec<String> = steps.iter().map(|step| step.argv().join(" ")).collect();
     assert_eq!(
         lines,
         [

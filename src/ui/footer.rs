@@ -1,10 +1,12 @@
-//! The last line: what keys do now. In the console it always says how to leave.
+//! The last line: what keys do now. In the console it always says how to leave. Of a zoomed page it
+//! has the doctor's verdict too.
 
 use ratatui::Frame;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use unicode_width::UnicodeWidthStr;
 
+use super::header::badge;
 use super::text::put;
 use super::{Role, Theme};
 use crate::app::action::Context;
@@ -12,11 +14,19 @@ use crate::app::hints::hints;
 use crate::app::state::{Link, Modal, SearchFor, State};
 use crate::console::reader::{Pattern, Search};
 
+/// In a shorter line the keys need the room that the verdict's words would take: its glyph stays.
+const WORDY: u16 = 72;
+
 /// Draws it.
 pub(super) fn render(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme) {
     if area.is_empty() {
         return;
     }
+    let area = if state.zoomed {
+        verdict(frame.buffer_mut(), area, state, theme)
+    } else {
+        area
+    };
     let cursor = typed(frame, area, state, theme);
     let buffer = frame.buffer_mut();
     let mut x = cursor.map_or(area.x + 1, |x| x + 3);
@@ -72,6 +82,24 @@ pub(super) fn render(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &T
     }
     if let Some(x) = cursor {
         frame.set_cursor_position((x.min(area.right() - 1), area.y));
+    }
+}
+
+/// What the header would show at its end; returns what is left of the line.
+fn verdict(buffer: &mut Buffer, area: Rect, state: &State, theme: &Theme) -> Rect {
+    let (badge, role) = badge(state);
+    let text = if area.width < WORDY {
+        badge.chars().take(1).collect()
+    } else {
+        format!(" {badge} ")
+    };
+    let width = u16::try_from(text.width()).unwrap_or(0).min(area.width);
+    let left = area.width - width;
+    let style = theme.style(role);
+    put(buffer, area.x + left, area.y, width, &text, style);
+    Rect {
+        width: left,
+        ..area
     }
 }
 

@@ -84,7 +84,7 @@ fn counts(state: &State) -> String {
 }
 
 /// The verdict: always there, also while it is not known yet.
-fn badge(state: &State) -> (String, Role) {
+pub(super) fn badge(state: &State) -> (String, Role) {
     let Some(report) = &state.doctor.report else {
         let text = if state.doctor.is_running {
             "… checking host"

@@ -60,23 +60,18 @@ impl Columns {
             boot: 6,
         };
         let least = |c: &Self| c.fixed() + c.name;
-        if least(&columns) > width {
-            columns.spark = 0;
-        }
-        if least(&columns) > width {
-            columns.boot = 0;
-        }
-        if least(&columns) > width {
-            columns.uptime = 0;
-        }
-        if least(&columns) > width {
-            columns.backend = 8;
-        }
-        if least(&columns) > width {
-            columns.memory = 0;
-        }
-        if least(&columns) > width {
-            columns.backend = 0;
+        let narrower: [fn(&mut Self); 6] = [
+            |columns| columns.spark = 0,
+            |columns| columns.boot = 0,
+            |columns| columns.uptime = 0,
+            |columns| columns.backend = 8,
+            |columns| columns.memory = 0,
+            |columns| columns.backend = 0,
+        ];
+        for narrow in narrower {
+            if least(&columns) > width {
+                narrow(&mut columns);
+            }
         }
         let spare = width.saturating_sub(least(&columns));
         let for_name = spare.min(15);

@@ -23,5 +23,7 @@ pub use spec::{
     ImageRef, MEM_SIZE_MIB, PortForward, SPEC_VERSION, SpecError, VCPU_COUNT, VmSpec, is_id,
 };
 pub use state::{Exit, ExitReason, STATE_VERSION, VmState, WindowSize};
-pub use store::{Problem, Registration, ShimLock, Store, StoreError, Vm, VmPaths};
+pub use store::{
+    Problem, Registration, ShimLock, Store, StoreError, Vm, VmPaths, private_file, write_aside,
+};
 pub use words::{Accel, Arch, BackendKind, CpuModel, DiskMode, NetworkMode};

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
-use crate::support::{Bed, wait_until};
+use crate::support::{BOOT_PHASES, Bed, wait_until};
 
 /// A bed with a VM `web` whose toy guest is ready.
 fn web(script: &[(&str, &str)]) -> Bed {
@@ -46,15 +46,7 @@ fn a_vm_boots_is_typed_to_paused_resumed_and_stopped() {
             "{calls:?}"
         );
         let phases = info["boots"][0]["phases"].as_object().unwrap();
-        for phase in [
-            "spawned",
-            "vmm_ready",
-            "started",
-            "first_byte",
-            "kernel",
-            "init",
-            "ready",
-        ] {
+        for phase in BOOT_PHASES {
             assert!(
                 phases.contains_key(phase),
                 "{version}: no {phase} in {phases:?}"

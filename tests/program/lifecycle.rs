@@ -6,18 +6,7 @@ use std::thread;
 
 use serde_json::Value;
 
-use crate::support::{Bed, json_of, wait_until};
-
-/// The phases of a boot in the order in which they happen.
-const BOOT_PHASES: [&str; 7] = [
-    "spawned",
-    "vmm_ready",
-    "started",
-    "first_byte",
-    "kernel",
-    "init",
-    "ready",
-];
+use crate::support::{BOOT_PHASES, Bed, json_of, wait_until};
 
 /// A port of the loopback address that is free now.
 fn free_port() -> u16 {

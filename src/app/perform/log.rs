@@ -3,6 +3,7 @@
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
+use std::ops::Range;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::Duration;
@@ -53,7 +54,7 @@ pub(super) async fn follow(fleet: Fleet, outbox: Outbox, name: VmName) {
 /// How far a log was read.
 #[derive(Default)]
 struct Tail {
-    /// Which file, since a full log is put aside and another one begun.
+    /// Which file, since a full log is put aside as the older half and another one begun.
     inode: u64,
     offset: u64,
     stripper: Stripper,
@@ -64,26 +65,43 @@ struct Tail {
 }
 
 impl Tail {
+    /// Where what was not read yet is, the older first; it counts as read from here on.
+    fn unread(&mut self, log: &Path) -> io::Result<Vec<Unread>> {
+        let current = File::open(log)?;
+        let (inode, length) = identity(&current)?;
+        if inode == self.inode && length >= self.offset {
+            let from = std::mem::replace(&mut self.offset, length);
+            return Ok(vec![(current, from..length)]);
+        }
+        let mut unread = Vec::new();
+        let mut goes_on = false;
+        // A file that became shorter has no older half that was not read.
+        if inode != self.inode
+            && let Ok(older) = File::open(log.with_extension("log.1"))
+        {
+            let (older_inode, end) = identity(&older)?;
+            goes_on = older_inode == self.inode;
+            let from = if goes_on { self.offset } else { 0 };
+            // It may be `current` itself, put aside at this moment.
+            if older_inode != inode {
+                unread.push((older, from.min(end)..end));
+            }
+        }
+        if !goes_on {
+            *self = Self::default();
+        }
+        (self.inode, self.offset) = (inode, length);
+        unread.push((current, 0..length));
+        Ok(unread)
+    }
+
     /// Reads what came since the last time; returns the lines that ended, made harmless.
     fn read(&mut self, log: &Path) -> io::Result<Vec<String>> {
         self.changed = false;
-        let mut file = File::open(log)?;
-        let metadata = file.metadata()?;
-        let (inode, length) = (metadata.ino(), metadata.len());
-        if inode != self.inode || length < self.offset {
-            *self = Self {
-                inode,
-                ..Self::default()
-            };
-        }
-        if length == self.offset {
+        let bytes = end_of(self.unread(log)?)?;
+        if bytes.is_empty() {
             return Ok(Vec::new());
         }
-        let from = self.offset.max(length.saturating_sub(MOST));
-        file.seek(SeekFrom::Start(from))?;
-        let mut bytes = Vec::new();
-        file.take(length - from).read_to_end(&mut bytes)?;
-        self.offset = from + bytes.len() as u64;
         self.changed = true;
         self.stripper.push(&bytes, &mut self.open);
         let ended = self.open.rfind('\n').map_or(0, |end| end + 1);
@@ -96,6 +114,29 @@ impl Tail {
         }
         Ok(lines)
     }
+}
+
+/// A part of a file, in bytes.
+type Unread = (File, Range<u64>);
+
+fn identity(file: &File) -> io::Result<(u64, u64)> {
+    let metadata = file.metadata()?;
+    Ok((metadata.ino(), metadata.len()))
+}
+
+/// The last bytes of these parts together, [`MOST`] at most.
+fn end_of(parts: Vec<Unread>) -> io::Result<Vec<u8>> {
+    let total: u64 = parts.iter().map(|(_, part)| part.end - part.start).sum();
+    let mut skipped = total.saturating_sub(MOST);
+    let mut bytes = Vec::new();
+    for (mut file, part) in parts {
+        let length = part.end - part.start;
+        let skip = skipped.min(length);
+        skipped -= skip;
+        file.seek(SeekFrom::Start(part.start + skip))?;
+        file.take(length - skip).read_to_end(&mut bytes)?;
+    }
+    Ok(bytes)
 }
 
 fn harmless(line: &str) -> String {
@@ -124,6 +165,30 @@ mod tests {
         std::fs::rename(&path, directory.path().join("console.log.1")).unwrap();
         std::fs::write(&path, "four\n").unwrap();
         assert_eq!(tail.read(&path).unwrap(), ["four"]);
+    }
+
+    #[test]
+    fn a_log_that_was_put_aside_a_moment_ago_is_seen_from_its_older_half_on() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("console.log");
+        let aside = directory.path().join("console.log.1");
+        std::fs::write(&aside, "one\ntw").unwrap();
+        std::fs::write(&path, "o\nthree\n").unwrap();
+        let mut tail = Tail::default();
+        assert_eq!(tail.read(&path).unwrap(), ["one", "two", "three"]);
+        // Written after the last look, and put aside before this one.
+        let mut file = File::options().append(true).open(&path).unwrap();
+        file.write_all(b"four\nfi").unwrap();
+        std::fs::rename(&path, &aside).unwrap();
+        std::fs::write(&path, "ve\n").unwrap();
+        assert_eq!(tail.read(&path).unwrap(), ["four", "five"]);
+        // Both halves are others by now.
+        std::fs::remove_file(&aside).unwrap();
+        std::fs::write(&aside, "eight\n").unwrap();
+        std::fs::rename(&path, directory.path().join("gone")).unwrap();
+        std::fs::write(&path, "nine\n").unwrap();
+        assert_eq!(tail.read(&path).unwrap(), ["eight", "nine"]);
+        assert!(tail.read(&path).unwrap().is_empty() && !tail.changed);
     }
 
     #[test]

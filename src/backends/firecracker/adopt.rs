@@ -34,7 +34,7 @@ pub(super) async fn adopt(
     let machine = FirecrackerMachine::new(
         api,
         process.clone(),
-        arch,
+        &launch.spec,
         devices,
         Metrics::read(metrics),
         &told,
@@ -42,13 +42,7 @@ pub(super) async fn adopt(
     Ok(Launched {
         machine: machine.adopted(),
         process: id,
-        argv: command_line(id).unwrap_or_else(|| {
-            let computed = argv(launch);
-            computed
-                .iter()
-                .map(|argument| argument.to_string_lossy().into_owned())
-                .collect()
-        }),
+        argv: command_line(id, || argv(launch)),
         // As the shim before us wrote them down.
         api_calls: Vec::new(),
         version: Some(version.words),

@@ -1,16 +1,16 @@
 //! The VM's disk: a copy of its own of the root file system, since Firecracker knows no layers.
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 use crate::backends::qemu::disk::Format;
-use crate::backends::qemu::img_program;
+use crate::backends::qemu::{img_program, run_img};
 use crate::backends::{BackendError, Launch};
 use crate::fault::io_error;
-use crate::vm::DiskMode;
+use crate::vm::{DiskMode, private_file};
 
 /// What is copied at a time where nothing better is to be had, in bytes.
 const CHUNK: usize = 1 << 20;
@@ -60,14 +60,7 @@ fn copy(
     let aside = target.with_extension("raw.new");
     let build = || {
         // Made by us first, so that it is readable by its owner only.
-        let file = File::options()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&aside)
-            .map_err(io_error("create", &aside))?;
+        let file = private_file(&aside).map_err(io_error("create", &aside))?;
         match format {
             Format::Raw => {
                 let source = File::open(base).map_err(io_error("open", base))?;
@@ -154,26 +147,9 @@ fn convert(base: &Path, target: &Path) -> Result<(), BackendError> {
                 .to_owned(),
         });
     };
-    let output = Command::new(&program)
-        .args(["convert", "-q", "-f", "qcow2", "-O", "raw", "--"])
-        .args([base, target])
-        .current_dir("/")
-        .stdin(Stdio::null())
-        .output()
-        .map_err(|source| BackendError::Spawn { program, source })?;
-    if output.status.success() {
-        return Ok(());
-    }
-    let words = String::from_utf8_lossy(&output.stderr);
-    Err(BackendError::Refused {
-        program: "qemu-img",
-        command: "convert".to_owned(),
-        reason: words
-            .chars()
-            .filter(|c| !c.is_control())
-            .take(500)
-            .collect(),
-    })
+    let options = ["-q", "-f", "qcow2", "-O", "raw", "--"].map(OsStr::new);
+    let files = [base.as_os_str(), target.as_os_str()];
+    run_img(program, "convert", options.into_iter().chain(files))
 }
 
 #[cfg(test)]

@@ -2,8 +2,6 @@
 //! is packed is taken out of its wrapping, once, into the VM's directory.
 
 use std::fs::{self, File};
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
@@ -11,6 +9,7 @@ use sha2::{Digest, Sha256};
 use crate::backends::BackendError;
 use crate::fault::io_error;
 use crate::guest::{self, plain_kernel};
+use crate::vm::write_aside;
 
 /// How the names of unpacked kernels begin; what they were unpacked from follows.
 const PREFIX: &str = "vmlinux-";
@@ -45,18 +44,7 @@ pub(super) fn provide(path: &Path, dir: &Path) -> Result<PathBuf, BackendError> 
     })?;
     forget_others(dir);
     let aside = dir.join(format!("{PREFIX}new"));
-    let written = File::options()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&aside)
-        .and_then(|mut file| file.write_all(&kernel))
-        .and_then(|()| fs::rename(&aside, &unpacked));
-    if let Err(source) = written {
-        let _ = fs::remove_file(&aside);
-        return Err(io_error("write", unpacked)(source).into());
-    }
+    write_aside(&aside, &unpacked, &kernel).map_err(io_error("write", &unpacked))?;
     Ok(unpacked)
 }
 

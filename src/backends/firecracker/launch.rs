@@ -132,16 +132,13 @@ pub(super) async fn launch(
         machine: FirecrackerMachine::new(
             api,
             process.clone(),
-            arch,
+            &launch.spec,
             devices(&api_calls),
             Metrics::read(metrics),
             &told,
         ),
         process: process.id(),
-        argv: argv
-            .iter()
-            .map(|argument| argument.to_string_lossy().into_owned())
-            .collect(),
+        argv: process::shown(&argv),
         api_calls,
         version: Some(version),
         // They come with the start.

@@ -15,7 +15,7 @@ use super::metrics::{Devices, Metrics};
 use crate::backends::process::Process;
 use crate::backends::{BackendError, Machine, MachineEvent};
 use crate::fault::{IoError, io_error};
-use crate::vm::{ApiCall, Arch, BalloonFigures, ExitReason, Figures};
+use crate::vm::{ApiCall, Arch, BalloonFigures, ExitReason, Figures, VmSpec};
 
 /// How long the threads of the vCPUs may take to have their names.
 const NAMING: Duration = Duration::from_millis(500);
@@ -27,6 +27,7 @@ pub struct FirecrackerMachine {
     api: Client,
     process: Process,
     arch: Arch,
+    vcpu_count: u32,
     devices: Devices,
     metrics: Rc<Metrics>,
     /// When the metrics began to be summed, where that is not the VM's start.
@@ -38,7 +39,7 @@ impl FirecrackerMachine {
     pub(super) fn new(
         api: Client,
         process: Process,
-        arch: Arch,
+        spec: &VmSpec,
         devices: Devices,
         metrics: Metrics,
         events: &mpsc::Sender<MachineEvent>,
@@ -46,7 +47,8 @@ impl FirecrackerMachine {
         Self {
             api,
             process,
-            arch,
+            arch: spec.arch,
+            vcpu_count: spec.vcpu_count,
             devices,
             metrics: Rc::new(metrics),
             since: None,
@@ -132,14 +134,8 @@ impl Machine for FirecrackerMachine {
 
     async fn vcpu_threads(&self) -> Result<Vec<u32>, BackendError> {
         // A thread gives itself its name, a moment after the call that made it was answered.
-        let deadline = Instant::now() + NAMING;
-        loop {
-            let threads = vcpu_threads(self.process.id().pid);
-            if !threads.is_empty() || Instant::now() > deadline {
-                return Ok(threads);
-            }
-            tokio::time::sleep(LOOK_AGAIN).await;
-        }
+        let pid = self.process.id().pid;
+        Ok(once_all_are_named(self.vcpu_count, || vcpu_threads(pid)).await)
     }
 
     async fn figures(&self) -> Result<Figures, BackendError> {
@@ -168,6 +164,18 @@ fn balloon(answer: &Value) -> Option<BalloonFigures> {
     .known()
 }
 
+/// What `look` finds once that is `count` threads; as many as have a name by then after [`NAMING`].
+async fn once_all_are_named(count: u32, look: impl Fn() -> Vec<u32>) -> Vec<u32> {
+    let deadline = Instant::now() + NAMING;
+    loop {
+        let threads = look();
+        if threads.len() >= count as usize || Instant::now() >= deadline {
+            return threads;
+        }
+        tokio::time::sleep(LOOK_AGAIN).await;
+    }
+}
+
 /// Firecracker names its threads; there are none of vCPUs before the start.
 pub(super) fn vcpu_threads(pid: u32) -> Vec<u32> {
     let tasks = fs::read_dir(format!("/proc/{pid}/task"));
@@ -184,4 +192,24 @@ pub(super) fn vcpu_threads(pid: u32) -> Vec<u32> {
         .collect();
     threads.sort_unstable();
     threads.into_iter().map(|(_, thread)| thread).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn the_threads_of_vcpus_are_waited_for_until_all_have_their_names_but_not_for_ever() {
+        let looks = Cell::new(0);
+        let one_more = || {
+            let named = looks.replace(looks.get() + 1);
+            (0..named).collect()
+        };
+        assert_eq!(once_all_are_named(3, one_more).await, [0, 1, 2]);
+        let begun = Instant::now();
+        assert_eq!(once_all_are_named(2, || vec![7]).await, [7]);
+        assert_eq!(begun.elapsed(), NAMING);
+    }
 }

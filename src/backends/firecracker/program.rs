@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::backends::BackendError;
-use crate::backends::resolve::{find_program, is_program};
+use crate::backends::programs::{find_program, is_program, named_by};
 use crate::fault::set_up;
 use crate::vm::BackendKind;
 
@@ -12,23 +12,8 @@ const NAME: &str = "firecracker";
 /// The program: `FIRECRACKER_BIN` if it is set, else from `PATH`, else where SmolVM keeps its own.
 /// Nothing is run.
 pub fn program() -> Result<PathBuf, BackendError> {
-    if let Some(named) = std::env::var_os("FIRECRACKER_BIN").filter(|path| !path.is_empty()) {
-        let named = PathBuf::from(named);
-        let found = if named.components().count() > 1 {
-            std::path::absolute(&named)
-                .ok()
-                .filter(|path| is_program(path))
-        } else {
-            named.to_str().and_then(find_program)
-        };
-        return found.ok_or_else(|| BackendError::Unavailable {
-            backend: BackendKind::Firecracker,
-            why: format!(
-                "FIRECRACKER_BIN names `{}`, which is no program",
-                named.display()
-            ),
-            hint: "unset FIRECRACKER_BIN, or set it to the path of the program".to_owned(),
-        });
+    if let Some(named) = named_by("FIRECRACKER_BIN", BackendKind::Firecracker, "the program") {
+        return named;
     }
     find_program(NAME).or_else(of_smolvm).ok_or_else(missing)
 }

@@ -1,15 +1,14 @@
 //! The verdict kept on disk, for as long as nothing changed that it depends on.
 
 use std::fs;
-use std::io::Write;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use super::Verdict;
 use super::trace::DEVICE;
-use crate::vm::process;
+use crate::vm::{process, write_aside};
 
 /// What a verdict depends on.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -88,18 +87,7 @@ pub(super) fn load_or(file: &Path, probe: impl FnOnce() -> Verdict) -> Verdict {
 /// Written aside and renamed: several programs may do so at once.
 fn keep(file: &Path, kept: &Kept) -> std::io::Result<()> {
     let aside = file.with_extension(format!("json.{}", std::process::id()));
-    let written = fs::OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&aside)
-        .and_then(|mut file| file.write_all(&serde_json::to_vec(kept)?))
-        .and_then(|()| fs::rename(&aside, file));
-    if written.is_err() {
-        let _ = fs::remove_file(&aside);
-    }
-    written
+    write_aside(&aside, file, &serde_json::to_vec(kept)?)
 }
 
 #[cfg(test)]

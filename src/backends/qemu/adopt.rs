@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::machine::QemuMachine;
 use super::qmp::Connection;
 use super::{Qemu, sockets};
-use crate::backends::process::{Guard, Process};
+use crate::backends::process::{Guard, Process, command_line};
 use crate::backends::{Backend, BackendError, Launch, Launched, Machine};
 use crate::fault::io_error;
 use crate::vm::ProcessId;
@@ -31,7 +31,7 @@ pub(super) async fn adopt(
     Ok(Launched {
         machine,
         process: id,
-        argv: command_line(launch, id),
+        argv: command_line(id, || Qemu.command_line(launch).unwrap_or_default()),
         api_calls: Vec::new(),
         version: connection.version,
         vcpu_threads,
@@ -40,17 +40,4 @@ pub(super) async fn adopt(
         exit: Box::pin(Guard::none().keep(vmm)),
         events: connection.events,
     })
-}
-
-/// As it is run, where the host tells; else as it would be run now.
-fn command_line(launch: &Launch, id: ProcessId) -> Vec<String> {
-    let as_run = id.arguments();
-    if as_run.is_empty() {
-        let computed = Qemu.command_line(launch).unwrap_or_default();
-        return computed
-            .iter()
-            .map(|argument| argument.to_string_lossy().into_owned())
-            .collect();
-    }
-    as_run
 }

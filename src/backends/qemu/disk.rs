@@ -1,14 +1,14 @@
 //! Disks: what format a file has, and layers over it.
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, Read};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
-use std::process::{Command, Stdio};
 
-use super::program::img_program;
+use super::program::{img_program, run_img};
 use crate::backends::BackendError;
 use crate::fault::io_error;
+use crate::vm::private_file;
 
 /// The form of a disk image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,41 +64,13 @@ pub fn create_overlay(
     let (base_text, aside_text) = (text(&base)?, text(&aside)?);
     let program = img_program()?;
     // Made by us first, so that it is readable by its owner only.
-    File::options()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&aside)
-        .map_err(io_error("create", &aside))?;
-    let mut command = Command::new(&program);
-    command
-        .args(["create", "-q", "-f", "qcow2", "-F", format.word(), "-b"])
-        .arg(&base_text)
-        .arg("--")
-        .arg(&aside_text)
-        .args(size_mib.map(|size| format!("{size}M")))
-        .current_dir("/")
-        .stdin(Stdio::null());
-    let output = command
-        .output()
-        .map_err(|source| BackendError::Spawn { program, source });
-    let made = output.and_then(|output| {
-        if output.status.success() {
-            Ok(fs::rename(&aside, target).map_err(io_error("create", target))?)
-        } else {
-            let words = String::from_utf8_lossy(&output.stderr);
-            Err(BackendError::Refused {
-                program: "qemu-img",
-                command: "create".to_owned(),
-                reason: words
-                    .chars()
-                    .filter(|c| !c.is_control())
-                    .take(500)
-                    .collect(),
-            })
-        }
-    });
+    private_file(&aside).map_err(io_error("create", &aside))?;
+    let size = size_mib.map(|size| format!("{size}M"));
+    let mut arguments = vec!["-q", "-f", "qcow2", "-F", format.word(), "-b"];
+    arguments.extend([&base_text, "--", &aside_text]);
+    arguments.extend(size.as_deref());
+    let made = run_img(program, "create", arguments.into_iter().map(OsStr::new))
+        .and_then(|()| Ok(fs::rename(&aside, target).map_err(io_error("create", target))?));
     if made.is_err() {
         let _ = fs::remove_file(&aside);
     }

@@ -130,10 +130,7 @@ pub(super) async fn launch(
     Ok(Launched {
         machine,
         process: process.id(),
-        argv: argv
-            .iter()
-            .map(|argument| argument.to_string_lossy().into_owned())
-            .collect(),
+        argv: process::shown(&argv),
         api_calls: Vec::new(),
         version: connection.version,
         vcpu_threads,

@@ -15,7 +15,7 @@ mod sockets;
 pub use argv::{Facts, argv};
 pub use boot_args::boot_args;
 pub use machine::QemuMachine;
-pub use program::{img_program, program};
+pub use program::{img_program, program, run_img};
 
 use std::ffi::OsString;
 

@@ -1,30 +1,20 @@
 //! QEMU's programs on this host.
 
+use std::ffi::OsStr;
 use std::path::PathBuf;
+use std::process::{Command, Stdio};
 
 use crate::backends::BackendError;
 use crate::backends::packages::{Package, install_command};
-use crate::backends::resolve::{find_program, is_program};
+use crate::backends::programs::{find_program, is_program, named_by};
 use crate::vm::{Arch, BackendKind};
 
 /// The emulator for guests of `arch`: `QEMU_BIN` if it is set, else from `PATH`, else where Red Hat
 /// keeps it out of `PATH`. Nothing is run.
 pub fn program(arch: Arch) -> Result<PathBuf, BackendError> {
     let name = format!("qemu-system-{arch}");
-    if let Some(named) = std::env::var_os("QEMU_BIN").filter(|path| !path.is_empty()) {
-        let named = PathBuf::from(named);
-        let found = if named.components().count() > 1 {
-            std::path::absolute(&named)
-                .ok()
-                .filter(|path| is_program(path))
-        } else {
-            named.to_str().and_then(find_program)
-        };
-        return found.ok_or_else(|| BackendError::Unavailable {
-            backend: BackendKind::Qemu,
-            why: format!("QEMU_BIN names `{}`, which is no program", named.display()),
-            hint: "unset QEMU_BIN, or set it to the path of the emulator".to_owned(),
-        });
+    if let Some(named) = named_by("QEMU_BIN", BackendKind::Qemu, "the emulator") {
+        return named;
     }
     find_program(&name)
         .or_else(|| {
@@ -37,6 +27,34 @@ pub fn program(arch: Arch) -> Result<PathBuf, BackendError> {
 /// `qemu-img`, which makes the layers of isolated disks.
 pub fn img_program() -> Result<PathBuf, BackendError> {
     find_program("qemu-img").ok_or_else(|| missing("qemu-img", Package::QemuImg))
+}
+
+/// Runs `program`, which is [`img_program`], with a command of it and the command's arguments.
+pub fn run_img<'a>(
+    program: PathBuf,
+    command: &str,
+    arguments: impl IntoIterator<Item = &'a OsStr>,
+) -> Result<(), BackendError> {
+    let ran = Command::new(&program)
+        .arg(command)
+        .args(arguments)
+        .current_dir("/")
+        .stdin(Stdio::null())
+        .output();
+    let output = ran.map_err(|source| BackendError::Spawn { program, source })?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let words = String::from_utf8_lossy(&output.stderr);
+    Err(BackendError::Refused {
+        program: "qemu-img",
+        command: command.to_owned(),
+        reason: words
+            .chars()
+            .filter(|c| !c.is_control())
+            .take(500)
+            .collect(),
+    })
 }
 
 fn missing(name: &str, package: Package) -> BackendError {

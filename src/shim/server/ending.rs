@@ -125,15 +125,6 @@ fn last_lines(log: &Path) -> Option<String> {
     (!last.is_empty()).then(|| last.join("\n"))
 }
 
-/// A file that is its owner's alone.
-pub(super) fn write_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    use std::io::Write;
-    use std::os::unix::fs::OpenOptionsExt;
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true).mode(0o600);
-    options.open(path)?.write_all(bytes)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

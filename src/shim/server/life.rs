@@ -1,5 +1,6 @@
 //! A VM's life in its owner's hands: a boot begins, the VMM ends.
 
+use std::io::Write;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -8,7 +9,7 @@ use tokio::time::timeout;
 use super::agent::Agent;
 use super::boot::{Detector, prompt};
 use super::clients::ClientId;
-use super::ending::{Ending, boot_result, failed_start, last_words, with_doubt, write_private};
+use super::ending::{Ending, boot_result, failed_start, last_words, with_doubt};
 use super::gap;
 use super::host::{Host, Prepared};
 use super::owner::{Live, MachineOf, Note, Owner, Step, Until, Work};
@@ -18,7 +19,7 @@ use crate::fault::{Code, Failure};
 use crate::shim::protocol::Answer;
 use crate::vm::{
     BootPhases, BootRecord, BootResult, Exit, ExitReason, GuestStages, Operation, Phase, Versions,
-    VmState,
+    VmState, private_file,
 };
 
 /// A VMM that is not ready by then never will be.
@@ -364,7 +365,8 @@ impl<H: Host> Owner<H> {
         self.record_boot();
         let (_, ansi) = self.console.borrow().screen();
         // A picture of the past: a disk that does not take it costs nothing else.
-        let _ = write_private(&self.subject.paths.last_screen, ansi.as_bytes());
+        let _ = private_file(&self.subject.paths.last_screen)
+            .and_then(|mut file| file.write_all(ansi.as_bytes()));
     }
 
     /// The VM has ended: that is written. The farewell tells it.

@@ -40,13 +40,34 @@ pub(super) fn check_private(dir: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
-pub(super) fn private_file(path: &Path) -> io::Result<File> {
+/// A file that is empty and its owner's alone, to write and to read again. One that is there keeps
+/// its mode.
+///
+/// # Errors
+/// As open(2).
+pub fn private_file(path: &Path) -> io::Result<File> {
     OpenOptions::new()
+        .read(true)
         .write(true)
         .create(true)
         .truncate(true)
         .mode(0o600)
         .open(path)
+}
+
+/// Writes a private file to `aside` and puts it in the place of `path`, which is whole or as it was
+/// unless the host crashes. What could not be written is not left lying about.
+///
+/// # Errors
+/// As open(2), write(2) and rename(2).
+pub fn write_aside(aside: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let written = private_file(aside)
+        .and_then(|mut file| file.write_all(bytes))
+        .and_then(|()| fs::rename(aside, path));
+    if written.is_err() {
+        let _ = fs::remove_file(aside);
+    }
+    written
 }
 
 /// Writes a file so that it is whole or absent, also after a crash of the host.

@@ -17,6 +17,7 @@ use crate::fault::io_error;
 
 pub use claim::{Registration, ShimLock};
 pub use error::StoreError;
+pub use files::{private_file, write_aside};
 pub use observe::{Problem, Vm};
 
 /// `sun_path` holds 108 bytes on Linux and 104 on macOS, the final zero included (unix(7)); we stay

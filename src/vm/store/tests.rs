@@ -262,6 +262,19 @@ fn a_directory_that_others_can_write_to_is_refused_for_sockets() {
 }
 
 #[test]
+fn a_file_that_is_written_aside_replaces_the_old_one_or_leaves_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let (aside, path) = (dir.path().join("new"), dir.path().join("file"));
+    for text in ["one", "2"] {
+        write_aside(&aside, &path, text.as_bytes()).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), text);
+    }
+    // No file takes the place of a directory.
+    write_aside(&aside, dir.path(), b"three").unwrap_err();
+    assert!(!aside.exists());
+}
+
+#[test]
 fn a_guest_is_silent_from_its_start_until_its_first_byte() {
     let (_dir, store) = store();
     let vm = make(&store, "web");

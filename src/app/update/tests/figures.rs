@@ -7,7 +7,7 @@ use crate::app::fixture::{boot, counted, fleet, name, press, send, silent, vm};
 use crate::app::message::Message;
 use crate::app::metrics::{Count, Counter};
 use crate::app::state::{Page, State};
-use crate::vm::{Accel, BootPhase, BootPhases, BootResult, Phase, ProcessId};
+use crate::vm::{Accel, BootPhase, BootPhases, BootResult, Phase, ProcessId, Vm};
 
 /// The VM that is counted from now on, or `nobody`; `None` where nothing changed.
 fn counts(effects: Vec<Effect>) -> Option<String> {
@@ -100,17 +100,18 @@ fn without_a_word() -> State {
     state
 }
 
+fn silent_for(state: &State) -> Option<Duration> {
+    let row = state.row(&name("web")).unwrap();
+    row.silence(state.now).map(|silence| silence.lasts)
+}
+
 #[test]
 fn a_guest_becomes_silent_by_itself_five_seconds_after_its_start() {
     let mut state = without_a_word();
-    let lasts = |state: &State| {
-        let row = state.row(&name("web")).unwrap();
-        row.silence(state.now).map(|silence| silence.lasts)
-    };
-    assert_eq!(lasts(&state), None);
+    assert_eq!(silent_for(&state), None);
     assert_eq!(state.next_wake(), Some(Duration::from_secs(6)));
     send(&mut state, 6.0, Message::Wake);
-    assert_eq!(lasts(&state), Some(Duration::from_secs(5)));
+    assert_eq!(silent_for(&state), Some(Duration::from_secs(5)));
     assert_eq!(state.next_wake(), None, "it changes no more by itself");
 }
 
@@ -118,33 +119,17 @@ fn a_guest_becomes_silent_by_itself_five_seconds_after_its_start() {
 fn a_guest_that_spoke_or_does_not_run_is_not_silent() {
     let mut state = without_a_word();
     let mut vm = state.row(&name("web")).unwrap().vm.clone();
+    let mut becomes = |vm: &Vm| {
+        let message = Message::Vm(name("web"), Some(Box::new(vm.clone())));
+        send(&mut state, 60.0, message);
+        silent_for(&state)
+    };
+    assert!(becomes(&vm).is_some());
     vm.phase = Phase::Paused;
-    send(
-        &mut state,
-        60.0,
-        Message::Vm(name("web"), Some(Box::new(vm.clone()))),
-    );
-    assert!(
-        state
-            .row(&name("web"))
-            .unwrap()
-            .silence(state.now)
-            .is_none()
-    );
+    assert_eq!(becomes(&vm), None);
     vm.phase = Phase::Running;
     vm.state.heard = true;
-    send(
-        &mut state,
-        60.0,
-        Message::Vm(name("web"), Some(Box::new(vm))),
-    );
-    assert!(
-        state
-            .row(&name("web"))
-            .unwrap()
-            .silence(state.now)
-            .is_none()
-    );
+    assert_eq!(becomes(&vm), None);
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::{SIZE, operations, select, told};
 use crate::app::effect::Effect;
 use crate::app::fixture::{at, empty, fleet, name, press, send, vm};
+use crate::app::hints::hints;
 use crate::app::message::{Message, SessionEvent};
 use crate::app::state::Modal;
 use crate::fault::{Code, Failure};
@@ -43,6 +44,25 @@ fn a_busy_vm_refuses_all_but_a_kill() {
     assert_eq!(told(&state), "`web` is busy: stop is under way");
     let kill = ("web".to_owned(), Operation::Kill, false);
     assert_eq!(operations(&press(&mut state, "K y")), [kill]);
+}
+
+#[test]
+fn the_footer_offers_only_what_would_be_begun() {
+    let mut state = fleet(SIZE);
+    let mut offers = |vm: &str, keys: &str| {
+        select(&mut state, vm);
+        press(&mut state, keys);
+        let hints = hints(&state);
+        let of_the_vm = hints.iter().take_while(|hint| hint.label != "zoom");
+        let words: Vec<String> = of_the_vm.map(|hint| hint.label.to_string()).collect();
+        words.join(" ")
+    };
+    assert_eq!(offers("web", "1"), "type stop pause");
+    assert_eq!(offers("api", "1"), "start");
+    assert_eq!(offers("queue", "1"), "type kill");
+    // What this dashboard has under way counts before the store says so.
+    assert_eq!(offers("web", "s"), "type kill");
+    assert_eq!(offers("api", "s"), "");
 }
 
 #[test]

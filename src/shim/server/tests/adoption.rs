@@ -6,7 +6,7 @@ use std::os::unix::process::ExitStatusExt;
 
 use tokio::net::UnixStream;
 
-use super::fake::{Bench, READY, locally, output, status};
+use super::bench::{Bench, READY, locally, output, status};
 use crate::backends::{Line, ProcessExit};
 use crate::shim::protocol::{ClientFrame, ReplayFrom, Request};
 use crate::shim::server::console::Console;

@@ -1,6 +1,7 @@
 //! Starts, boot phases and what the history keeps.
 
-use super::fake::{Bench, Launching, READY, locally, status};
+use super::bench::{Bench, READY, locally, status};
+use super::fake::Launching;
 use crate::backends::{MachineEvent, ProcessExit};
 use crate::fault::Code;
 use crate::shim::protocol::{Answer, Event, Request, ServerFrame};

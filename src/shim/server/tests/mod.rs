@@ -1,5 +1,6 @@
 //! The owner against a machine that exists only here, on a clock that does not wait.
 
+mod bench;
 mod fake;
 
 mod adoption;

@@ -1,6 +1,6 @@
 //! Serial output on its way to logs and clients.
 
-use super::fake::{Bench, locally, output, status};
+use super::bench::{Bench, locally, output, status};
 use crate::shim::client::Client;
 use crate::shim::log::FILE_CAP;
 use crate::shim::protocol::{Answer, ClientFrame, ReplayFrom, Request, ServerFrame};

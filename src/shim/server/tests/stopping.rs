@@ -1,6 +1,7 @@
 //! Ends of all kinds, and what is told of them.
 
-use super::fake::{Bench, Launching, READY, locally, status};
+use super::bench::{Bench, READY, locally, status};
+use super::fake::Launching;
 use crate::backends::{MachineEvent, ProcessExit};
 use crate::fault::Code;
 use crate::shim::protocol::{Answer, Event, ReplayFrom, Request, ServerFrame};

@@ -1,6 +1,6 @@
 //! The size of the guest's terminal: whose it is, and who hears of a change.
 
-use super::fake::{Bench, READY, locally};
+use super::bench::{Bench, READY, locally};
 use crate::fault::Code;
 use crate::shim::client::{Client, Listener};
 use crate::shim::protocol::{Answer, Event, Push, Request, ServerFrame};
