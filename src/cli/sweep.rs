@@ -27,13 +27,10 @@ pub(super) struct SweepArgs {
 
 pub(super) fn run(context: &Context, args: &SweepArgs) -> Outcome {
     let fleet = &context.fleet;
-    let meant = match args.what.as_slice() {
-        // A VMM that lives keeps its device open.
-        [] => Remains::value_variants(),
-        some => some,
-    };
+    let is_meant = |remains: &&Remains| args.what.is_empty() || args.what.contains(remains);
     let mut removed = Vec::new();
-    for remains in meant {
+    // In their order, whatever was said: a VMM that lives keeps its device open.
+    for remains in Remains::value_variants().iter().filter(is_meant) {
         removed.extend(match remains {
             Remains::Vmms => block_on(fleet.end_orphaned_vmms())?,
             Remains::Sockets => fleet.remove_stale_run_dirs()?,

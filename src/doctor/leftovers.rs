@@ -52,7 +52,7 @@ pub fn orphaned_vmms(store: &Store) -> Result<Vec<ProcessId>, String> {
 
 /// A VMM that runs for a VM of the store in hand, or for one that was.
 #[derive(Debug, PartialEq, Eq)]
-struct Vmm {
+pub(super) struct Vmm {
     pid: String,
     /// The VM's.
     id: String,
@@ -64,21 +64,18 @@ impl Vmm {
     }
 }
 
-fn running(host: &dyn Host, store: &Store) -> Vec<Vmm> {
-    let run_root = run_root(store);
+pub(super) fn running(host: &dyn Host, store: &Store) -> Vec<Vmm> {
     let mut pids = host.list(Path::new("/proc"));
     pids.retain(|pid| pid.bytes().all(|byte| byte.is_ascii_digit()));
     let vmm = |pid: String| {
-        vmm_of(host, &pid, &run_root).map(|id| Vmm {
-            pid: pid.clone(),
-            id,
-        })
+        let id = vmm_of(host, &pid, store)?;
+        Some(Vmm { pid, id })
     };
     pids.into_iter().filter_map(vmm).collect()
 }
 
 /// The id of the VM for which this process runs as its VMM, as its command line tells.
-fn vmm_of(host: &dyn Host, pid: &str, run_root: &Path) -> Option<String> {
+fn vmm_of(host: &dyn Host, pid: &str, store: &Store) -> Option<String> {
     let process = Path::new("/proc").join(pid);
     let name = host.read(&process.join("comm")).ok()?;
     let is_vmm = ["firecracker", "qemu-system", "smolvm-"]
@@ -92,15 +89,22 @@ fn vmm_of(host: &dyn Host, pid: &str, run_root: &Path) -> Option<String> {
         return None;
     }
     let words = host.read(&process.join("cmdline")).ok()?;
-    let prefix = format!("{}/", run_root.display());
+    // Run directories may be where those of other data directories are; a VMM's log never is.
+    if !words.contains(&format!("{}/", store.root().display())) {
+        return None;
+    }
+    let prefix = format!("{}/", run_root(store).display());
     let id = words.split(&prefix).nth(1)?.get(..8)?;
     is_id(id).then(|| id.to_owned())
 }
 
 /// Run directories of no VM.
 pub(super) fn sockets(exam: &Exam) -> Outcome {
+    let Some(run_root) = own_run_root(&exam.case.store) else {
+        return skip("other data directories of this user have theirs in the same place");
+    };
     // Listed first: a VM that is made meanwhile keeps its own.
-    let mut ids = exam.list(&run_root(&exam.case.store));
+    let mut ids = exam.list(&run_root);
     let vms = match exam.vms() {
         Ok(vms) => vms,
         Err(why) => return skip(format!("not known while {why}")),
@@ -115,9 +119,13 @@ pub(super) fn sockets(exam: &Exam) -> Outcome {
     )
 }
 
-/// The run directories of no VM of that store; else why they are not known, as a clause.
+/// The run directories of no VM of that store; else why they are not known, as a clause. None are
+/// where other data directories have theirs too.
 pub fn stale_run_dirs(store: &Store) -> Result<Vec<PathBuf>, String> {
-    let (host, run_root) = (ThisHost, run_root(store));
+    let host = ThisHost;
+    let Some(run_root) = own_run_root(store) else {
+        return Ok(Vec::new());
+    };
     let mut ids = host.list(&run_root);
     retain_stale(&mut ids, &host.vms(store)?);
     Ok(ids.into_iter().map(|id| run_root.join(id)).collect())
@@ -152,6 +160,11 @@ pub(super) fn taps(exam: &Exam) -> Outcome {
 fn run_root(store: &Store) -> PathBuf {
     let one = store.run_dir_path("00000000");
     one.parent().map(Path::to_owned).unwrap_or(one)
+}
+
+/// Where only this store's run directories are: too long a path makes them share a place.
+fn own_run_root(store: &Store) -> Option<PathBuf> {
+    Some(run_root(store)).filter(|root| root.starts_with(store.root()))
 }
 
 fn listed(names: &[String]) -> String {

@@ -1,6 +1,7 @@
 //! What crashes leave behind.
 
 use super::*;
+use crate::doctor::leftovers;
 
 const ID: &str = "0000aaaa";
 
@@ -77,6 +78,29 @@ fn a_vmm_that_no_vm_owns_is_told_and_no_other_process() {
             ),
         ],
     );
+}
+
+/// A data directory whose sockets have too long a path beside it.
+const FAR: &str =
+    "/home/ann/a-data-directory-whose-path-leaves-no-space-for-that-of-a-socket-within-it-or-below";
+
+#[test]
+fn what_another_data_directory_has_at_the_same_place_is_not_left_over() {
+    let store = Store::locate(Some(Path::new(FAR))).unwrap();
+    let socket = store.run_dir_path(ID).join("qmp.sock");
+    let words = |root: &str| {
+        let log = format!("{root}/vms/web/gap.log");
+        format!("qemu-system-x86_64\0{}\0{log}\0", socket.display())
+    };
+    let vmm_of = |root: &str| {
+        let mut host = FakeHost::sound();
+        process(&mut host, "77", "smolvm-web", &words(root));
+        leftovers::running(&host, &store).len()
+    };
+    assert_eq!(vmm_of(FAR), 1);
+    assert_eq!(vmm_of(&FAR.replace("below", "above")), 0);
+    // Whose the directories are, their names do not tell.
+    assert_eq!(leftovers::stale_run_dirs(&store), Ok(Vec::new()));
 }
 
 #[test]
