@@ -31,6 +31,7 @@ mod operations;
 mod owner;
 mod this_host;
 mod typing;
+mod vmm_log;
 mod watch;
 mod window;
 
@@ -160,6 +161,7 @@ async fn serve<H: Host>(host: Rc<H>, order: &Order, listens: impl FnOnce()) -> R
     } else {
         owner.begin_boot(Operation::Start, Vec::new());
     }
+    tokio::task::spawn_local(vmm_log::keep_short(owner.subject.paths.clone()));
     listens();
     owner.run(listener).await;
     Ok(())
