@@ -92,6 +92,32 @@ fn a_tap_network_is_permitted_to_root_to_capabilities_and_by_sudo() {
 }
 
 #[test]
+fn a_sudo_whose_rules_know_no_patterns_is_told_with_the_way_out() {
+    let host = FakeHost::sound().with(|host| {
+        host.rules = false;
+        host.answer("sudo --version", "sudo-rs 0.2.8\n");
+    });
+    let told = |host: &FakeHost, fix: &str| {
+        let words = format!(
+            "sudo-rs, whose rules know no patterns; VMs have no TAP network until then, `--network none` works\n{fix}"
+        );
+        expect(host, Firecracker, "network-permissions", Warn, &words);
+    };
+    told(&host, "install the sudo of sudo.ws");
+    let both = host.clone().with(|host| {
+        let sudo = host.entries["/dev/kvm".as_ref() as &Path];
+        host.entries.insert("/usr/bin/sudo.ws".into(), sudo);
+    });
+    told(
+        &both,
+        "sudo update-alternatives --set sudo /usr/bin/sudo.ws",
+    );
+    let other = both.with(|host| host.answer("sudo --version", "Sudo version 1.9.13p3\n"));
+    let finding = finding(&other, Firecracker, "network-permissions");
+    assert!(!finding.detail.contains("sudo-rs"), "{finding:?}");
+}
+
+#[test]
 fn who_may_administer_the_network_is_told_no_sudo() {
     const ASK: &str = "nft list tables";
     let own = FakeHost::sound().with(|host| {
