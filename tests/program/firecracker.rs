@@ -357,6 +357,15 @@ fn a_disk_of_its_own_is_a_raw_copy_and_a_bzimage_is_unpacked_once() {
 }
 
 #[test]
+fn a_signal_that_ends_firecracker_is_told_in_words() {
+    let bed = web(&[]);
+    bed.vmm("web").signal(Signal::SIGHUP);
+    let exit = wait_for_end(&bed)["exit"].clone();
+    assert_eq!(exit["code"], 156, "{exit:#}");
+    assert!(exit.to_string().contains("SIGHUP"), "{exit:#}");
+}
+
+#[test]
 fn what_firecracker_cannot_do_is_refused_before_anything_is_made() {
     let bed = Bed::with_firecracker(&[]);
     bed.run(&["create", "web", "--network", "user"])

@@ -140,6 +140,7 @@ fn within() {
     assert_eq!(sh("nft list tables"), "");
     a_crash_is_swept_up_by_the_doctor(&bed);
     bed.run(&["rm", "web", "two"]).ok();
+    firecracker_opens_its_device();
     let notes = fs::read_dir(bed.data().join("network")).unwrap();
     assert_eq!(notes.count(), 0);
 }
@@ -239,4 +240,18 @@ fn a_crash_is_swept_up_by_the_doctor(bed: &Bed) {
     assert_eq!(mended["exit_code"], 0, "{data:#}");
     assert!(!sh("ip -o link").contains("smt"));
     assert_eq!(sh("nft list tables"), "");
+}
+
+/// Played by the scripted one, which opens its device as the real one does: without, it is not up.
+fn firecracker_opens_its_device() {
+    let bed = Bed::with_firecracker(&[]);
+    bed.run(&["create", "fc", "--network", "tap", "--wait"])
+        .ok();
+    let tap = bed.json(&["info", "fc"])["tap"].clone();
+    let device = tap["device"].as_str().unwrap();
+    let state = sh(&format!("ip -o link show {device}"));
+    assert!(state.contains("LOWER_UP"), "{state}");
+    bed.run(&["kill", "fc"]).ok();
+    assert!(!sh("ip -o link").contains(device));
+    bed.run(&["rm", "fc"]).ok();
 }

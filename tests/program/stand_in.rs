@@ -95,6 +95,23 @@ fn it_refuses_what_firecracker_refuses_and_in_its_words() {
             change("/drives/a", r#"{"drive_id":"b","is_root_device":false}"#),
             "does not match",
         ),
+        (
+            change(
+                "/network-interfaces/eth0",
+                r#"{"iface_id":"eth0","host_dev_name":"lo"}"#,
+            ),
+            // What is no TAP device the kernel refuses, whoever asks.
+            "Network device error: Could not create the network device: Open tap device failed: \
+             Error while creating ifreq structure: Invalid argument (os error 22). Invalid TUN/TAP \
+             Backend provided by lo. Check our documentation on setting up the network devices.",
+        ),
+        (
+            change(
+                "/network-interfaces/eth0",
+                r#"{"iface_id":"eth0","host_dev_name":"a-name-of-16-oct"}"#,
+            ),
+            "Open tap device failed: Invalid interface name",
+        ),
         (change("/boot-source", &arguments), "too long"),
         (change("/balloon", balloon), "too large"),
         (
