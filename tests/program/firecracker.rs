@@ -71,8 +71,10 @@ fn a_vm_boots_is_typed_to_paused_resumed_and_stopped() {
 }
 
 #[test]
-fn a_new_shim_takes_over_console_agent_and_control() {
+fn a_new_shim_takes_over_console_agent_control_and_sums() {
     let bed = web(&[]);
+    let bytes_out = |info: &Value| info["metrics"]["exits"]["io_out"].as_u64().unwrap();
+    let before = bytes_out(&bed.json(&["info", "web"]));
     let (vmm, shim) = (bed.vmm("web"), bed.shim("web"));
     bed.run(&["send", "web", "sleep 0.3; echo said $((6*7)) meanwhile\\n"])
         .ok();
@@ -97,7 +99,10 @@ fn a_new_shim_takes_over_console_agent_and_control() {
     bed.run(&["pause", "web"]).ok();
     bed.run(&["resume", "web"]).ok();
     let info = bed.json(&["info", "web"]);
-    assert!(info["metrics"]["since"].is_string(), "{info:#}");
+    // What was counted before is not lost.
+    let counted = bytes_out(&info);
+    assert!(counted > before, "{before} before, {counted} after");
+    assert!(info["metrics"]["since"].is_null(), "{info:#}");
     assert!(
         !info["api_calls"].as_array().unwrap().is_empty(),
         "{info:#}"
