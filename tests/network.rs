@@ -342,7 +342,6 @@ fn what_is_left_over_is_found_and_removed_and_what_is_in_use_is_not() {
         left.sentence()
             .starts_with("TAP device `smt0000000b`: no VM")
     );
-    assert_eq!(left.command(), "ip tuntap del dev smt0000000b mode tap");
     network::remove(&store, left).unwrap();
     assert!(!sh("ip -o link").contains("smt0000000b"));
     assert!(!store.root().join("network/0000000b.json").exists());
@@ -423,15 +422,18 @@ fn a_plain_user_may_do_what_the_sudoers_lines_permit_and_nothing_else() {
 fn as_nobody() {
     let (_dir, store) = store();
     if std::env::var("STAGE").unwrap() == "without" {
-        let why = network::permitted().unwrap_err();
+        let why = network::permitted(Pool::default()).unwrap_err();
         assert!(why.contains("`sudo -n` does not permit it"), "{why}");
         let error = network::attach(&store, "0000000a", Pool::default()).unwrap_err();
         assert!(error.to_string().contains("password"), "{error}");
         return;
     }
     let begun = std::time::Instant::now();
-    assert_eq!(network::permitted(), Ok(Privilege::Sudo));
+    assert_eq!(network::permitted(Pool::default()), Ok(Privilege::Sudo));
     eprintln!("permitted() asked sudo for {:?}", begun.elapsed());
+    // Rules are for the addresses of one pool.
+    let other = network::permitted("10.9.0.0/16".parse().unwrap()).unwrap_err();
+    assert!(other.ends_with("for addresses of 10.9.0.0/16"), "{other}");
     let begun = std::time::Instant::now();
     let record = network::attach(&store, "0000000a", Pool::default()).unwrap();
     eprintln!("attach() by sudo took {:?}", begun.elapsed());

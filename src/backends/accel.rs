@@ -71,10 +71,19 @@ fn of_firecracker(spec: Asked, host: Option<Arch>, kvm: &Verdict) -> Result<Chos
         accel: Accel::Kvm,
         is_doubtful: doubt.is_err(),
         reason: match doubt {
-            Ok(()) => "KVM works here".to_owned(),
+            Ok(()) => works(kvm),
             Err(doubt) => format!("firecracker runs on KVM only, although {doubt}"),
         },
     })
+}
+
+/// Why KVM is taken where nothing speaks against it.
+fn works(kvm: &Verdict) -> String {
+    let words = match kvm {
+        Verdict::Unprobed => "KVM makes VMs here; no guest was run to probe it",
+        _ => "KVM works here",
+    };
+    words.to_owned()
 }
 
 /// As [`choose`], with the look at Hypervisor.framework made only when it decides.
@@ -127,7 +136,7 @@ fn decide(
                 Ok(()) => {
                     return Ok(Chosen {
                         accel: Accel::Kvm,
-                        reason: "KVM works here".to_owned(),
+                        reason: works(kvm),
                         is_doubtful,
                     });
                 }
@@ -208,6 +217,11 @@ mod tests {
         };
         let cases = [
             (Verdict::Works, Accel::Kvm, "KVM works here"),
+            (
+                Verdict::Unprobed,
+                Accel::Kvm,
+                "KVM makes VMs here; no guest was run to probe it",
+            ),
             (
                 emulates(),
                 Accel::Tcg,

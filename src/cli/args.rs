@@ -11,6 +11,8 @@ pub(super) use self::spec::SpecArgs;
 use super::bench::BenchCommand;
 use super::boots::BootsArgs;
 use super::doctor::DoctorArgs;
+use super::pty::PtyArgs;
+use super::sweep::SweepArgs;
 use super::screen::ScreenArgs;
 use crate::backends::resolve;
 use crate::vm::Arch;
@@ -110,6 +112,8 @@ pub(super) enum Command {
     /// List, build, import and remove guest images
     #[command(subcommand)]
     Image(ImageCommand),
+    /// Remove what crashed VMs left behind
+    Sweep(SweepArgs),
     /// Show the configuration as it applies
     Config,
     /// Show the dashboard's keys
@@ -133,15 +137,6 @@ pub(super) struct ConsoleArgs {
     /// Only look: no key but the leave key does anything
     #[arg(long)]
     pub(super) read_only: bool,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct PtyArgs {
-    /// The VM
-    pub(super) name: String,
-    /// Make a symbolic link to it there, and print that
-    #[arg(long, value_name = "PATH")]
-    pub(super) link: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -296,6 +291,7 @@ impl Command {
             Self::Image(ImageCommand::Build(_)) => "image build",
             Self::Image(ImageCommand::Import(_)) => "image import",
             Self::Image(ImageCommand::Rm(_)) => "image rm",
+            Self::Sweep(_) => "sweep",
             Self::Config => "config",
             Self::Keys => "keys",
             Self::Completions(_) => "completions",
@@ -313,6 +309,7 @@ impl Command {
                 | Self::Kill(_)
                 | Self::Logs(_)
                 | Self::Rm(_)
+                | Self::Sweep(_)
                 | Self::Completions(_)
                 | Self::Man
         )

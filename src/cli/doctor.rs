@@ -53,7 +53,6 @@ pub(super) struct DoctorArgs {
 }
 
 pub(super) fn run(context: &Context, args: &DoctorArgs) -> Outcome {
-    let backend = context.fleet.resolve_backend(context.backend.as_deref())?;
     let examination = Examination {
         all: args.all,
         profile: match args.profile {
@@ -61,7 +60,7 @@ pub(super) fn run(context: &Context, args: &DoctorArgs) -> Outcome {
             ProfileArg::Worker => Profile::Worker,
         },
         strict: args.strict,
-        ..Examination::new(context.fleet.store.clone(), backend)
+        ..context.fleet.examination(context.backend.as_deref())?
     };
     let (mut report, mended) = match &args.fix {
         None => (doctor::examine(&examination, None), None),

@@ -45,6 +45,7 @@ mod runtime;
 mod screen;
 mod send;
 mod serial;
+mod sweep;
 
 /// The program: reads the arguments, runs one subcommand or the dashboard, returns the exit code.
 pub fn main() -> ExitCode {
@@ -101,6 +102,7 @@ fn run(cli: Cli) -> Outcome {
         Command::Boots(args) => boots::run(&context, &args),
         Command::Bench(command) => bench::run(&context, &command),
         Command::Image(command) => image::run(&context, command),
+        Command::Sweep(args) => sweep::run(&context, &args),
         Command::Config => config::run(&context),
         Command::Keys => keys::run(&context),
         Command::Completions(args) => generate::completions(&args),

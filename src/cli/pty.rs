@@ -10,13 +10,13 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
+use clap::Args;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::pty::{OpenptyResult, openpty};
 use nix::sys::termios::{SetArg, cfmakeraw, tcgetattr, tcsetattr};
 use nix::unistd::{read, ttyname, write};
 use tokio::io::unix::AsyncFd;
 
-use super::args::PtyArgs;
 use super::context::Context;
 use super::output::{self, Outcome, Reply};
 use super::runtime::block_on;
@@ -27,6 +27,15 @@ use crate::shim::protocol::ReplayFrom;
 
 /// What is typed in one piece: as much as a PTY hands on at once.
 const PIECE: usize = 4096;
+
+#[derive(Debug, Args)]
+pub(super) struct PtyArgs {
+    /// The VM
+    pub(super) name: String,
+    /// Make a symbolic link to it there, and print that
+    #[arg(long, value_name = "PATH")]
+    pub(super) link: Option<PathBuf>,
+}
 
 pub(super) fn run(context: &Context, args: &PtyArgs) -> Outcome {
     if context.json {

@@ -9,10 +9,11 @@ use std::sync::{Arc, OnceLock};
 use super::finding::Fix;
 use super::host::{Entry, Host, Kernel, KnownVm};
 use super::outcome::{advice, run};
+use super::run::{Examination, Profile};
 use crate::backends::kvm;
 use crate::backends::packages::{Package, install_command};
 use crate::backends::resolve::{Resolved, Runnable};
-use crate::network::Privilege;
+use crate::network::{Pool, Privilege};
 use crate::vm::{Arch, BackendKind, Store};
 
 /// What QEMU says of itself; the words are clauses that say why it says nothing.
@@ -39,6 +40,8 @@ pub(super) struct Case {
     pub(super) backend: Resolved,
     /// The backends whose problems count.
     pub(super) judged: Vec<BackendKind>,
+    /// Where VMs get their addresses from.
+    pub(super) network_pool: Pool,
     /// Whether the hints for a worker node count.
     pub(super) is_worker: bool,
     pub(super) kernel: Kernel,
@@ -46,7 +49,7 @@ pub(super) struct Case {
     pub(super) runnable: OnceLock<Runnable>,
     /// Whether QEMU can run here, but only by emulation; known once that was looked at.
     pub(super) is_emulated: OnceLock<bool>,
-    kvm: OnceLock<kvm::Verdict>,
+    kvm: OnceLock<kvm::Probe>,
     qemu: OnceLock<Result<PathBuf, String>>,
     abilities: OnceLock<Abilities>,
     tables: OnceLock<Result<String, String>>,
@@ -55,20 +58,20 @@ pub(super) struct Case {
 }
 
 impl Case {
-    pub(super) fn new(
-        host: Box<dyn Host>,
-        store: Store,
-        backend: Resolved,
-        judged: Vec<BackendKind>,
-        is_worker: bool,
-    ) -> Self {
+    pub(super) fn new(host: Box<dyn Host>, examination: &Examination) -> Self {
+        let backend = examination.backend.clone();
         Self {
             kernel: host.kernel(),
             host,
-            store,
+            store: examination.store.clone(),
+            judged: if examination.all {
+                BackendKind::ALL.to_vec()
+            } else {
+                vec![backend.backend]
+            },
             backend,
-            judged,
-            is_worker,
+            network_pool: examination.network_pool,
+            is_worker: examination.profile == Profile::Worker,
             runnable: OnceLock::new(),
             is_emulated: OnceLock::new(),
             kvm: OnceLock::new(),
@@ -181,7 +184,8 @@ impl Exam {
         if self.privilege() == Privilege::Sudo {
             self.note("asked sudo -n -l for each command that makes a TAP network".to_owned());
         }
-        let authority = self.case.authority.get_or_init(|| self.host().authority());
+        let ask = || self.host().authority(self.case.network_pool);
+        let authority = self.case.authority.get_or_init(ask);
         authority.as_ref().copied().map_err(String::as_str)
     }
 
@@ -206,8 +210,15 @@ impl Exam {
     }
 
     pub(super) fn kvm(&self) -> &kvm::Verdict {
-        self.note("ran a guest of a few instructions on /dev/kvm".to_owned());
-        self.case.kvm.get_or_init(|| self.host().kvm())
+        let probe = self.case.kvm.get_or_init(|| self.host().kvm());
+        let measured = probe.measured().map(|words| format!(": {words}"));
+        self.note(if self.arch() == "x86_64" {
+            let measured = measured.unwrap_or_default();
+            format!("ran a guest of a few instructions on /dev/kvm{measured}")
+        } else {
+            "made a VM and a vCPU on /dev/kvm".to_owned()
+        });
+        &probe.verdict
     }
 
     /// The name of QEMU's program for guests of this host's own architecture.

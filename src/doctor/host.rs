@@ -10,12 +10,12 @@ use nix::sys::statvfs::statvfs;
 use nix::unistd::{AccessFlags, Gid, Group, Uid, access};
 
 use super::command;
-use crate::backends::kvm::{self, Verdict};
+use crate::backends::kvm::{self, Probe, Verdict};
 use crate::backends::resolve::{self, Runnable};
 use crate::backends::{BackendError, accel, firecracker, programs, qemu};
 use crate::fault::set_up;
 use crate::guest::ImageStore;
-use crate::network::{self, Leftover, Privilege};
+use crate::network::{self, Leftover, Pool, Privilege};
 use crate::sampler::{self, HostMemory};
 use crate::vm::{Store, Vm};
 
@@ -61,7 +61,7 @@ pub(super) trait Host: Send + Sync + 'static {
     /// Which backends can run, as the choice between them sees it; `kvm` is asked where it matters.
     fn runnable(&self, kvm: &dyn Fn() -> Verdict) -> Runnable;
     /// What KVM really does; probed anew.
-    fn kvm(&self) -> Verdict;
+    fn kvm(&self) -> Probe;
     /// Whether Hypervisor.framework works, or why it does not.
     fn hvf(&self) -> Result<(), String>;
     /// The program of that name, or why there is none, as a clause.
@@ -89,7 +89,7 @@ pub(super) trait Host: Send + Sync + 'static {
     /// How commands that change the network are run from here.
     fn privilege(&self) -> Privilege;
     /// Whether those commands may be run, and how, or why not.
-    fn authority(&self) -> Result<Privilege, String>;
+    fn authority(&self, pool: Pool) -> Result<Privilege, String>;
     /// What is missing for a TAP device besides privileges, as a clause.
     fn tap_prerequisites(&self) -> Result<(), String>;
     /// What VMs that ended unseen have left in the network, or why that is not known.
@@ -146,7 +146,7 @@ impl Host for ThisHost {
         resolve::runnable(kvm)
     }
 
-    fn kvm(&self) -> Verdict {
+    fn kvm(&self) -> Probe {
         kvm::probe()
     }
 
@@ -237,8 +237,8 @@ impl Host for ThisHost {
         network::privilege()
     }
 
-    fn authority(&self) -> Result<Privilege, String> {
-        network::authority()
+    fn authority(&self, pool: Pool) -> Result<Privilege, String> {
+        network::authority(pool)
     }
 
     fn tap_prerequisites(&self) -> Result<(), String> {

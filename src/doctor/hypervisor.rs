@@ -52,6 +52,9 @@ pub(super) fn backend(exam: &Exam) -> Outcome {
 /// KVM: present, permitted, and really executing. Firecracker cannot do without, QEMU can.
 pub(super) fn kvm(exam: &Exam) -> Outcome {
     match kvm_trouble(exam) {
+        Ok(()) if *exam.kvm() == Verdict::Unprobed => pass(
+            "/dev/kvm makes VMs and vCPUs; not probed further, there is no test guest for this processor",
+        ),
         Ok(()) => pass("/dev/kvm executes kernel code at native speed"),
         Err((why, fix)) => fail(why, fix).but(BackendKind::Qemu, Status::Warn),
     }
@@ -60,7 +63,7 @@ pub(super) fn kvm(exam: &Exam) -> Outcome {
 /// Why KVM cannot be used, and the way out.
 fn kvm_trouble(exam: &Exam) -> Result<(), (String, Fix)> {
     Err(match exam.kvm() {
-        Verdict::Works => return Ok(()),
+        Verdict::Works | Verdict::Unprobed => return Ok(()),
         Verdict::Absent => ("there is no /dev/kvm".to_owned(), absent(exam)),
         Verdict::Denied {
             pending_group: false,

@@ -27,6 +27,7 @@ mod worker;
 
 pub use checks::title;
 pub use finding::{Finding, Fix, Marks, Status};
+pub use leftovers::{orphaned_vmms, stale_run_dirs};
 pub use mending::{SHELL, mending_environment};
 pub use privacy::Privacy;
 pub use report::{Readiness, Report, Summary, Verdict};

@@ -5,6 +5,7 @@
 use std::path::Path;
 
 use super::exam::Exam;
+use super::finding::Fix;
 use super::outcome::{Outcome, advice, pass, quoted, skip, warn};
 use super::programs::set_up;
 use crate::backends::packages::Package;
@@ -14,6 +15,8 @@ const TUN: &str = "/dev/net/tun";
 const VHOST_VSOCK: &str = "/dev/vhost-vsock";
 const IP_FORWARD: &str = "/proc/sys/net/ipv4/ip_forward";
 const ROUTES: &str = "/proc/net/route";
+/// Where Ubuntu has the older sudo beside sudo-rs.
+const OTHER_SUDO: &str = "/usr/bin/sudo.ws";
 const DEVICES: &str = "/sys/class/net";
 
 /// `ip`, for TAP devices.
@@ -69,9 +72,31 @@ pub(super) fn permissions(exam: &Exam) -> Outcome {
         Ok(Privilege::Sudo) => pass("network commands and sudo policy are available"),
         Err(why) => {
             let until = "VMs have no TAP network until then, `--network none` works";
-            warn(format!("{why}; {until}"), set_up(exam))
+            match without_patterns(exam) {
+                Some(fix) => warn(
+                    format!("{why}: this is sudo-rs, whose rules know no patterns; {until}"),
+                    fix,
+                ),
+                None => warn(format!("{why}; {until}"), set_up(exam)),
+            }
         }
     }
+}
+
+/// The way out where `sudo` is sudo-rs: it refuses rules with patterns in a command's arguments
+/// (its README), and the set-up has no others to give.
+fn without_patterns(exam: &Exam) -> Option<Fix> {
+    if exam.privilege() != Privilege::Sudo {
+        return None;
+    }
+    let version = exam.output(&exam.program("sudo").ok()?, &["--version"]);
+    if !version.is_ok_and(|version| version.starts_with("sudo-rs")) {
+        return None;
+    }
+    Some(match exam.entry(Path::new(OTHER_SUDO)) {
+        Ok(_) => exam.as_root(&format!("update-alternatives --set sudo {OTHER_SUDO}")),
+        Err(_) => advice("install the sudo of sudo.ws in its place, then run the host set-up"),
+    })
 }
 
 /// Whether our table is there; `None`: it could not be looked for.

@@ -4,9 +4,10 @@ use super::exam::Exam;
 use super::finding::Fix;
 use super::hypervisor::by_hand;
 use super::outcome::{Outcome, advice, fail, pass, run, skip, warn};
-use crate::backends::firecracker::{OLDEST, Version};
+use crate::backends::firecracker::{ACPI, OLDEST, Version};
 use crate::backends::packages::Package;
 use crate::fault::set_up;
+use crate::network::Pool;
 
 /// What QEMU is needed for at least: the oldest release that has all that we say on its command line.
 const OLDEST_QEMU: u32 = 6;
@@ -17,7 +18,13 @@ pub(super) fn set_up(exam: &Exam) -> Fix {
         Some(script) => {
             let command = set_up::command(&script);
             let as_root = command.trim_start_matches("sudo ");
-            run(if exam.is_root() { as_root } else { &command })
+            let command = if exam.is_root() { as_root } else { &command };
+            let pool = exam.case.network_pool;
+            run(if pool == Pool::default() {
+                command.to_owned()
+            } else {
+                format!("{command} --network-pool {pool}")
+            })
         }
         None => advice(format!("run {}", set_up::elsewhere())),
     }
@@ -43,6 +50,13 @@ pub(super) fn firecracker_version(exam: &Exam) -> Outcome {
     match Version::parse(&answer) {
         Some(version) if version < OLDEST => fail(
             format!("{version}, but {OLDEST} is the oldest that can be used"),
+            set_up(exam),
+        ),
+        Some(version) if version < ACPI && exam.arch() == "x86_64" => warn(
+            format!(
+                "{version} has no ACPI, which came with {ACPI}: kernels of distributions, the image's \
+                 own too, find neither disk nor network nor the agent's channel in it"
+            ),
             set_up(exam),
         ),
         Some(version) => pass(version),

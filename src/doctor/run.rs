@@ -13,6 +13,7 @@ use super::outcome::{advice, warn};
 use super::report::{Report, Summary, Verdict};
 use crate::backends::resolve::Resolved;
 use crate::fault::guard;
+use crate::network::Pool;
 use crate::vm::{BackendKind, Store};
 
 /// How long a check may take: a little more than the programs that it waits for. It is for what
@@ -47,6 +48,8 @@ pub struct Examination {
     pub store: Store,
     /// The backend choice, already resolved.
     pub backend: Resolved,
+    /// Where VMs get their addresses from.
+    pub network_pool: Pool,
     /// Whether both backends are judged, not only the chosen one.
     pub all: bool,
     /// Which hints count.
@@ -57,10 +60,11 @@ pub struct Examination {
 
 impl Examination {
     /// What the contract asks of `doctor` alone: the chosen backend, no hints, warnings allowed.
-    pub fn new(store: Store, backend: Resolved) -> Self {
+    pub fn new(store: Store, backend: Resolved, network_pool: Pool) -> Self {
         Self {
             store,
             backend,
+            network_pool,
             all: false,
             profile: Profile::default(),
             strict: false,
@@ -88,18 +92,8 @@ pub(super) fn examine_host(
         }
     };
     let backend = &examination.backend;
-    let judged = if examination.all {
-        vec![BackendKind::Firecracker, BackendKind::Qemu]
-    } else {
-        vec![backend.backend]
-    };
-    let case = Arc::new(Case::new(
-        Box::new(host),
-        examination.store.clone(),
-        backend.clone(),
-        judged.clone(),
-        examination.profile == Profile::Worker,
-    ));
+    let case = Arc::new(Case::new(Box::new(host), examination));
+    let judged = &case.judged;
     let checks = checks::for_system(&case.kernel.system);
     let names = checks.iter().map(|check| check.name.to_owned());
     tell(Progress::Planned(names.collect()));
@@ -126,7 +120,7 @@ pub(super) fn examine_host(
         let why = format!("no answer within {} ms", deadline.as_millis());
         let finding = warn(why, advice("look for a program or file system that hangs")).of(
             check,
-            &judged,
+            judged,
             "",
             begin.elapsed(),
         );

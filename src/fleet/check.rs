@@ -42,6 +42,7 @@ impl Fleet {
             },
         );
         hold("backend", backend.map(drop));
+        hold("accel", self.check_accel(draft));
         hold("cpus", self.vcpu_count(draft).map(drop));
         hold(
             "memory",
@@ -188,14 +189,14 @@ impl Fleet {
 
     fn check_network(&self, draft: &Draft, backend: BackendKind) -> Result<(), Failure> {
         match (self.network(draft), backend) {
-            (NetworkMode::Tap, _) => check_tap(network::permitted_lately()),
+            (NetworkMode::Tap, _) => check_tap(network::permitted_lately(self.config.network_pool)),
             (NetworkMode::User, BackendKind::Firecracker) => {
                 Err(invalid("firecracker has no user-mode network")
                     .with_hint("use `--backend qemu`, or `--network none`"))
             }
             // Without ports it starts without a network where that is not permitted.
             (NetworkMode::Auto, BackendKind::Firecracker) if !draft.publish.is_empty() => {
-                check_tap(network::permitted_lately())
+                check_tap(network::permitted_lately(self.config.network_pool))
             }
             (NetworkMode::None, _) if !draft.publish.is_empty() => {
                 Err(invalid("a VM without network cannot publish ports")

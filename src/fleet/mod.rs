@@ -12,6 +12,7 @@ mod bench;
 mod boots;
 mod check;
 mod choice;
+mod clear;
 mod create;
 mod disk;
 mod figures;

@@ -55,7 +55,9 @@ impl Fleet {
                 about("speed", speed(&chosen)),
                 about(
                     "network",
-                    network(self.network(draft), backend, network::permitted_lately),
+                    network(self.network(draft), backend, || {
+                        network::permitted_lately(self.config.network_pool)
+                    }),
                 ),
                 about("disk", (disk, false)),
                 about("snapshot", ("not in this version".to_owned(), true)),

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::Fleet;
-use crate::vm::{ProcessId, Vm, is_id};
+use crate::vm::ProcessId;
 
 /// A VM is being made for less than this; an older staging area belongs to nobody.
 const STAGING: Duration = Duration::from_hours(1);
@@ -14,22 +14,7 @@ impl Fleet {
     /// Removes run directories of VMs that are gone, and staging areas whose makers died. What
     /// cannot be removed stays: this is tidiness, not part of any operation.
     pub(super) fn sweep(&self) {
-        let run = self.store.root().join("run");
-        let mut ids = Vec::new();
-        for_each_entry(&run, |name, _| {
-            if is_id(name) {
-                ids.push(name.to_owned());
-            }
-        });
-        // Listed after the directories: a VM that is made and started meanwhile keeps its own.
-        let Ok(vms) = self.store.list() else { return };
-        // A VM whose spec cannot be read may own any of the run directories.
-        if vms.iter().all(|vm| vm.spec.is_some()) {
-            ids.retain(|id| !vms.iter().any(|vm| owns(vm, id)));
-            for id in ids {
-                let _ = fs::remove_dir_all(run.join(id));
-            }
-        }
+        let _ = self.remove_stale_run_dirs();
         for_each_entry(&self.store.vms_dir(), |name, path| {
             let abandoned = if name.starts_with(".gone-") {
                 let remover = name.rsplit('-').next().and_then(|pid| pid.parse().ok());
@@ -42,10 +27,6 @@ impl Fleet {
             }
         });
     }
-}
-
-fn owns(vm: &Vm, id: &str) -> bool {
-    vm.spec.as_ref().is_some_and(|spec| spec.id == id)
 }
 
 fn age(path: &Path) -> Option<Duration> {

@@ -33,20 +33,6 @@ impl Leftover {
             ),
         }
     }
-
-    /// The command that removes it, as root would type it.
-    pub fn command(&self) -> String {
-        self.step().shell()
-    }
-
-    fn step(&self) -> Step {
-        match self {
-            Self::Device { name, .. } => Step::DeleteTap {
-                device: name.clone(),
-            },
-            Self::Rules => Step::DeleteRules,
-        }
-    }
 }
 
 /// What is left over. Changes nothing.

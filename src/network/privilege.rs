@@ -60,14 +60,15 @@ fn may_itself(status: &str, root: bool) -> bool {
     has("CapAmb") || (root && has("CapEff") && has("CapBnd"))
 }
 
-/// Whether a VM could be given a TAP device now, and how; else why not, as a clause.
+/// Whether a VM could be given a TAP device with addresses of `pool` now, and how; else why not, as a
+/// clause.
 ///
 /// Changes nothing. Without privileges of its own it asks `sudo -n -l` whether each of the commands
 /// is permitted, all at once (about 10 ms). Where sudo wants a password for some of them only, sudo
 /// may say yes here and no later.
-pub fn permitted() -> Result<Privilege, String> {
+pub fn permitted(pool: Pool) -> Result<Privilege, String> {
     prerequisites()?;
-    authority()
+    authority(pool)
 }
 
 /// Whether this host has what a TAP device takes besides privileges; else what is missing, as a
@@ -94,9 +95,9 @@ pub fn prerequisites() -> Result<(), String> {
     Ok(())
 }
 
-/// Whether this process may run the privileged commands, and how, whatever else they need; else why
-/// not, as a clause. Changes nothing; asks sudo as [`permitted`] does.
-pub fn authority() -> Result<Privilege, String> {
+/// Whether this process may run the privileged commands for addresses of `pool`, and how, whatever
+/// else they need; else why not, as a clause. Changes nothing; asks sudo as [`permitted`] does.
+pub fn authority(pool: Pool) -> Result<Privilege, String> {
     if privilege() == Privilege::Own {
         return Ok(Privilege::Own);
     }
@@ -108,7 +109,7 @@ pub fn authority() -> Result<Privilege, String> {
     };
     // None of them is run.
     let user = nix::unistd::geteuid().as_raw();
-    let steps = Step::of_each_shape(&device_name("00000000"), user, Pool::default().first());
+    let steps = Step::of_each_shape(&device_name("00000000"), user, pool.first());
     let asked: Vec<io::Result<Child>> = steps
         .iter()
         .map(|step| {
@@ -121,24 +122,34 @@ pub fn authority() -> Result<Privilege, String> {
     let mut answer = Ok(Privilege::Sudo);
     for child in asked {
         if !matches!(child.and_then(|child| finish(child, until)), Ok(ended) if ended.ok) {
-            answer = Err("this user is not root, and `sudo -n` does not permit it".to_owned());
+            answer = Err(not_by_sudo(pool));
         }
     }
     answer
 }
 
+/// The rules of sudo are for one pool: who changes the configuration's needs other rules.
+fn not_by_sudo(pool: Pool) -> String {
+    let of_pool = if pool == Pool::default() {
+        String::new()
+    } else {
+        format!(" for addresses of {pool}")
+    };
+    format!("this user is not root, and `sudo -n` does not permit it{of_pool}")
+}
+
 /// [`permitted`] as it was within the last seconds, for those who ask often.
-pub fn permitted_lately() -> Result<Privilege, String> {
+pub fn permitted_lately(pool: Pool) -> Result<Privilege, String> {
     type Answer = Result<Privilege, String>;
-    static LAST: std::sync::Mutex<Option<(Instant, Answer)>> = std::sync::Mutex::new(None);
+    static LAST: std::sync::Mutex<Option<(Instant, Pool, Answer)>> = std::sync::Mutex::new(None);
     let mut last = LAST
         .lock()
         .unwrap_or_else(std::sync::PoisonError::into_inner);
     match &*last {
-        Some((at, answer)) if at.elapsed() < FRESH => answer.clone(),
+        Some((at, of, answer)) if *of == pool && at.elapsed() < FRESH => answer.clone(),
         _ => {
-            let answer = permitted();
-            *last = Some((Instant::now(), answer.clone()));
+            let answer = permitted(pool);
+            *last = Some((Instant::now(), pool, answer.clone()));
             answer
         }
     }

@@ -90,19 +90,6 @@ impl Step {
             Self::EnableForwarding => "turn on net.ipv4.ip_forward".to_owned(),
         }
     }
-
-    /// The command as one would type it in a shell, as root.
-    pub(super) fn shell(&self) -> String {
-        let quoted = |word: String| {
-            if word.contains([' ', '*', ';']) {
-                format!("'{word}'")
-            } else {
-                word
-            }
-        };
-        let words: Vec<String> = self.argv().into_iter().map(quoted).collect();
-        words.join(" ")
-    }
 }
 
 /// The lines of a sudoers file (sudoers(5)) that let `user`, whose number is `uid`, run the commands

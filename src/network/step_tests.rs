@@ -4,7 +4,7 @@ use super::*;
 fn the_commands_have_the_shapes_that_the_room_promises() {
     let address = Ipv4Addr::new(10, 213, 43, 249);
     let steps = Step::of_each_shape("smt0badcafe", 1000, address);
-    let lines: Vec<String> = steps.iter().map(Step::shell).collect();
+    let lines: Vec<String> = steps.iter().map(|step| step.argv().join(" ")).collect();
     assert_eq!(
         lines,
         [
@@ -12,7 +12,7 @@ fn the_commands_have_the_shapes_that_the_room_promises() {
             "ip address add 10.213.43.249/30 dev smt0badcafe".to_owned(),
             "ip link set dev smt0badcafe up".to_owned(),
             "ip tuntap del dev smt0badcafe mode tap".to_owned(),
-            format!("nft '{RULES}'"),
+            format!("nft {RULES}"),
             "nft delete table inet smolvm_tui".to_owned(),
             "nft list table inet smolvm_tui".to_owned(),
             "sysctl -w net.ipv4.ip_forward=1".to_owned(),

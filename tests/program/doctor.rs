@@ -127,8 +127,8 @@ fn without_a_terminal_nothing_is_mended_unless_that_is_assented_to() {
     let refused = bed
         .run(&mend)
         .failed(1, &["no terminal to ask on", "--yes"]);
-    let command = format!("rm -r {}", left.display());
-    assert!(refused.stderr.contains(&command), "{refused:#?}");
+    let command = "smolvm-tui sweep sockets";
+    assert!(refused.stderr.contains(command), "{refused:#?}");
     assert!(left.exists());
     let answer = bed.run(&[&mend[..], &["--yes", "--json"]].concat());
     let data = json_of(&answer);
@@ -172,7 +172,7 @@ fn the_dashboard_mends_in_a_terminal_and_the_check_changes_before_the_users_eyes
     session.send("j".repeat(place));
     session.wait_for("· stale-sockets ·");
     session.send("f");
-    session.wait_for(&format!("$ rm -r {}", left.display()));
+    session.wait_for("$ smolvm-tui sweep sockets");
     session.send("y");
     session.wait_for("every run directory belongs to a VM");
     assert!(!left.exists());

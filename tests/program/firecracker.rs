@@ -71,8 +71,10 @@ fn a_vm_boots_is_typed_to_paused_resumed_and_stopped() {
 }
 
 #[test]
-fn a_new_shim_takes_over_console_agent_and_control() {
+fn a_new_shim_takes_over_console_agent_control_and_sums() {
     let bed = web(&[]);
+    let bytes_out = |info: &Value| info["metrics"]["exits"]["io_out"].as_u64().unwrap();
+    let before = bytes_out(&bed.json(&["info", "web"]));
     let (vmm, shim) = (bed.vmm("web"), bed.shim("web"));
     bed.run(&["send", "web", "sleep 0.3; echo said $((6*7)) meanwhile\\n"])
         .ok();
@@ -97,7 +99,10 @@ fn a_new_shim_takes_over_console_agent_and_control() {
     bed.run(&["pause", "web"]).ok();
     bed.run(&["resume", "web"]).ok();
     let info = bed.json(&["info", "web"]);
-    assert!(info["metrics"]["since"].is_string(), "{info:#}");
+    // What was counted before is not lost.
+    let counted = bytes_out(&info);
+    assert!(counted > before, "{before} before, {counted} after");
+    assert!(info["metrics"]["since"].is_null(), "{info:#}");
     assert!(
         !info["api_calls"].as_array().unwrap().is_empty(),
         "{info:#}"
@@ -354,6 +359,15 @@ fn a_disk_of_its_own_is_a_raw_copy_and_a_bzimage_is_unpacked_once() {
     let made = fs::metadata(&kernel).unwrap().modified().unwrap();
     bed.run(&["restart", "web"]).ok();
     assert_eq!(fs::metadata(&kernel).unwrap().modified().unwrap(), made);
+}
+
+#[test]
+fn a_signal_that_ends_firecracker_is_told_in_words() {
+    let bed = web(&[]);
+    bed.vmm("web").signal(Signal::SIGHUP);
+    let exit = wait_for_end(&bed)["exit"].clone();
+    assert_eq!(exit["code"], 156, "{exit:#}");
+    assert!(exit.to_string().contains("SIGHUP"), "{exit:#}");
 }
 
 #[test]

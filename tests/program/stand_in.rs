@@ -5,6 +5,7 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use crate::support::{scripted, wait_until};
@@ -41,10 +42,6 @@ fn it_refuses_what_firecracker_refuses_and_in_its_words() {
     let _peer = Peer(spawn());
     wait_until("its socket", || UnixStream::connect(&socket).is_ok());
     assert_eq!(spawn().wait().unwrap().code(), Some(1), "a taken socket");
-    let change = |path: &str, body: &str| {
-        let length = body.len();
-        format!("PUT {path} HTTP/1.1\r\nContent-Length: {length}\r\n\r\n{body}")
-    };
     let overlong = format!("GET / HTTP/1.1\r\nX: {}\r\n\r\n", "x".repeat(1024));
     let arguments = format!(
         "{{\"kernel_image_path\":\"/dev/null\",\"boot_args\":\"{}\"}}",
@@ -95,6 +92,23 @@ fn it_refuses_what_firecracker_refuses_and_in_its_words() {
             change("/drives/a", r#"{"drive_id":"b","is_root_device":false}"#),
             "does not match",
         ),
+        (
+            change(
+                "/network-interfaces/eth0",
+                r#"{"iface_id":"eth0","host_dev_name":"lo"}"#,
+            ),
+            // What is no TAP device the kernel refuses, whoever asks.
+            "Network device error: Could not create the network device: Open tap device failed: \
+             Error while creating ifreq structure: Invalid argument (os error 22). Invalid TUN/TAP \
+             Backend provided by lo. Check our documentation on setting up the network devices.",
+        ),
+        (
+            change(
+                "/network-interfaces/eth0",
+                r#"{"iface_id":"eth0","host_dev_name":"a-name-of-16-oct"}"#,
+            ),
+            "Open tap device failed: Invalid interface name",
+        ),
         (change("/boot-source", &arguments), "too long"),
         (change("/balloon", balloon), "too large"),
         (
@@ -106,14 +120,24 @@ fn it_refuses_what_firecracker_refuses_and_in_its_words() {
             "not supported before starting",
         ),
     ] {
-        let mut stream = UnixStream::connect(&socket).unwrap();
-        // It hangs up on what it has not read, once it has said why.
-        let _ = stream.write_all(request.as_bytes());
-        let _ = stream.shutdown(Shutdown::Write);
-        let mut reply = Vec::new();
-        let _ = stream.read_to_end(&mut reply);
-        let reply = String::from_utf8(reply).unwrap();
-        let refused = reply.starts_with("HTTP/1.1 400 \r\nServer: Firecracker API\r\n");
-        assert!(refused && reply.contains(words), "{words}: {reply}");
+        refused(&socket, &request, words);
     }
+}
+
+fn change(path: &str, body: &str) -> String {
+    let length = body.len();
+    format!("PUT {path} HTTP/1.1\r\nContent-Length: {length}\r\n\r\n{body}")
+}
+
+/// Sends that request, which is refused in these words.
+fn refused(socket: &Path, request: &str, words: &str) {
+    let mut stream = UnixStream::connect(socket).unwrap();
+    // It hangs up on what it has not read, once it has said why.
+    let _ = stream.write_all(request.as_bytes());
+    let _ = stream.shutdown(Shutdown::Write);
+    let mut reply = Vec::new();
+    let _ = stream.read_to_end(&mut reply);
+    let reply = String::from_utf8(reply).unwrap();
+    let refused = reply.starts_with("HTTP/1.1 400 \r\nServer: Firecracker API\r\n");
+    assert!(refused && reply.contains(words), "{words}: {reply}");
 }

@@ -8,18 +8,12 @@ use tokio::sync::oneshot;
 
 use super::{Held, Outbox, tell};
 use crate::app::message::Message;
-use crate::doctor::{self, Examination, Progress, Report};
-use crate::fault::Failure;
+use crate::doctor::{self, Progress, Report};
 use crate::fleet::Fleet;
 use crate::vm::BackendKind;
 
 /// How many findings may wait to be forwarded.
 const WAITING: usize = 32;
-
-fn examination(fleet: &Fleet, backend: Option<&str>) -> Result<Examination, Failure> {
-    let backend = fleet.resolve_backend(backend)?;
-    Ok(Examination::new(fleet.store.clone(), backend))
-}
 
 /// Examines the host; the findings come as messages. When the canary is to be booted as well, that is
 /// the task which is returned: letting go of it ends the guest too.
@@ -56,15 +50,14 @@ pub(super) fn examine(
                 }
             }
         });
-    let examine =
-        thread::Builder::new()
-            .name("doctor".to_owned())
-            .spawn(move || match examination(&fleet, backend.as_deref()) {
-                Ok(examination) => {
-                    drop(doctor::examine(&examination, Some(&progress)));
-                }
-                Err(failure) => drop(failed.blocking_send(Message::Unexamined(failure))),
-            });
+    let examine = thread::Builder::new()
+        .name("doctor".to_owned())
+        .spawn(move || match fleet.examination(backend.as_deref()) {
+            Ok(examination) => {
+                drop(doctor::examine(&examination, Some(&progress)));
+            }
+            Err(failure) => drop(failed.blocking_send(Message::Unexamined(failure))),
+        });
     // Without threads there is no doctor, but still a dashboard.
     drop((forward, examine));
     boot

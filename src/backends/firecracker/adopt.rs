@@ -26,7 +26,7 @@ pub(super) async fn adopt(
     let metrics = fifo::receiver(&places.metrics)?;
     // The guest lost its connection with the shim, and calls again.
     let agent = agent(launch, &places)?;
-    let api = Client::new(places.api);
+    let api = Client::new(places.api.clone());
     let version = version(&api).await?;
     let devices = devices(&api).await?;
     let (told, events) = mpsc::channel(4);
@@ -36,11 +36,11 @@ pub(super) async fn adopt(
         process.clone(),
         &launch.spec,
         devices,
-        Metrics::read(metrics),
+        Metrics::resume(metrics, &places.sums),
         &told,
     );
     Ok(Launched {
-        machine: machine.adopted(),
+        machine,
         process: id,
         argv: command_line(id, || argv(launch)),
         // As the shim before us wrote them down.

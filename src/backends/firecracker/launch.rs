@@ -93,7 +93,7 @@ pub(super) async fn launch(
     let mut guard = Guard::new(child);
     let process = process.map_err(spawn_error)?;
 
-    let api = Client::new(places.api);
+    let api = Client::new(places.api.clone());
     let ready = async {
         api.reachable().await?;
         stamp(BootPhase::VmmReady);
@@ -134,7 +134,7 @@ pub(super) async fn launch(
             process.clone(),
             &launch.spec,
             devices(&api_calls),
-            Metrics::read(metrics),
+            Metrics::begin(metrics, &places.sums),
             &told,
         ),
         process: process.id(),

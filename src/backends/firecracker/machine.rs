@@ -30,8 +30,6 @@ pub struct FirecrackerMachine {
     vcpu_count: u32,
     devices: Devices,
     metrics: Rc<Metrics>,
-    /// When the metrics began to be summed, where that is not the VM's start.
-    since: Option<jiff::Timestamp>,
     events: mpsc::WeakSender<MachineEvent>,
 }
 
@@ -51,16 +49,7 @@ impl FirecrackerMachine {
             vcpu_count: spec.vcpu_count,
             devices,
             metrics: Rc::new(metrics),
-            since: None,
             events: events.downgrade(),
-        }
-    }
-
-    /// The same, whose metrics an earlier shim had summed so far.
-    pub(super) fn adopted(self) -> Self {
-        Self {
-            since: Some(jiff::Timestamp::now()),
-            ..self
         }
     }
 
@@ -142,7 +131,6 @@ impl Machine for FirecrackerMachine {
         // It is in the FIFO before the call is answered.
         self.act("FlushMetrics").await?;
         let mut figures = self.metrics.totals().figures(self.devices);
-        figures.since = self.since;
         // One that was made without statistics, or without its driver in the guest, refuses.
         let call = ApiCall::get("/balloon/statistics");
         figures.balloon = self.api.call(&call).await.ok().and_then(|it| balloon(&it));

@@ -1,13 +1,18 @@
 //! Firecracker's metrics: a line of JSON for each flush, by a FIFO, so that nothing grows on disk.
 //!
 //! What counts up is told as the difference to the line before, whoever caused that: so every line
-//! is read, also those that come by themselves once a minute, and all are summed.
+//! is read, also those that come by themselves once a minute, and all are summed. The sums are written
+//! down beside the FIFO with each line, for the shim that adopts the VM when this one dies.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::fs;
 use std::io;
 use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::net::unix::pipe::Receiver;
 use tokio::task::JoinHandle;
@@ -46,28 +51,48 @@ const COUNTERS: [&str; 24] = [
     "/uart/missed_write_count",
 ];
 
-/// The sums so far.
-#[derive(Clone, Debug, Default)]
+/// The sums so far, by the names of the counters.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Totals {
-    sums: [Option<u64>; COUNTERS.len()],
+    /// When the counting began, where that is not the VM's start.
+    since: Option<jiff::Timestamp>,
+    sums: BTreeMap<String, u64>,
 }
 
 impl Totals {
+    /// What the shim before us wrote down; where it did not, the counting begins now.
+    fn of_shim_before(path: &Path) -> Self {
+        let text = fs::read(path).ok();
+        let kept = text.and_then(|text| serde_json::from_slice(&text).ok());
+        kept.unwrap_or_else(|| Self {
+            since: Some(jiff::Timestamp::now()),
+            ..Self::default()
+        })
+    }
+
+    /// Writes them down, not as those before them if that fails: those would be wrong.
+    fn keep(&self, path: &Path) {
+        let text = serde_json::to_vec(self).unwrap_or_default();
+        if fs::write(path, text).is_err() {
+            let _ = fs::remove_file(path);
+        }
+    }
+
     /// Adds a line; what is none, as when a full FIFO tore it, is passed over.
     fn add(&mut self, line: &[u8]) {
         let Ok(json) = serde_json::from_slice::<Value>(line) else {
             return;
         };
-        for (name, sum) in COUNTERS.iter().zip(&mut self.sums) {
+        for name in COUNTERS {
             if let Some(more) = json.pointer(name).and_then(Value::as_u64) {
-                *sum = Some(sum.unwrap_or(0).saturating_add(more));
+                let sum = self.sums.entry(name.to_owned()).or_default();
+                *sum = sum.saturating_add(more);
             }
         }
     }
 
     fn sum(&self, name: &str) -> Option<u64> {
-        let at = COUNTERS.iter().position(|counter| *counter == name)?;
-        self.sums[at]
+        self.sums.get(name).copied()
     }
 
     /// As plain figures; devices that the VM does not have count nothing, which is not told.
@@ -104,6 +129,7 @@ impl Totals {
                 .map(|errors| errors + sum("/uart/missed_write_count").unwrap_or(0)),
         };
         Figures {
+            since: self.since,
             exits: exits.collect(),
             block: block.known().filter(|_| has.block),
             net: net.known().filter(|_| has.net),
@@ -132,21 +158,40 @@ pub(super) struct Metrics {
 #[derive(Debug)]
 struct Shared {
     fifo: Receiver,
+    /// Where the sums are written down.
+    sums: PathBuf,
     progress: RefCell<Progress>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Progress {
     totals: Totals,
     partial: Vec<u8>,
 }
 
 impl Metrics {
-    /// Reads `fifo` from now on. Wakes once a minute, when Firecracker writes by itself.
-    pub(super) fn read(fifo: Receiver) -> Self {
+    /// Reads `fifo` of a Firecracker that is about to be started, and keeps the sums at `sums`.
+    pub(super) fn begin(fifo: Receiver, sums: &Path) -> Self {
+        let totals = Totals::default();
+        totals.keep(sums);
+        Self::read(fifo, sums, totals)
+    }
+
+    /// Goes on where the shim before us was.
+    pub(super) fn resume(fifo: Receiver, sums: &Path) -> Self {
+        Self::read(fifo, sums, Totals::of_shim_before(sums))
+    }
+
+    /// Wakes once a minute, when Firecracker writes by itself.
+    fn read(fifo: Receiver, sums: &Path, totals: Totals) -> Self {
+        let progress = Progress {
+            totals,
+            partial: Vec::new(),
+        };
         let shared = Rc::new(Shared {
             fifo,
-            progress: RefCell::default(),
+            sums: sums.to_owned(),
+            progress: RefCell::new(progress),
         });
         let reader = Rc::clone(&shared);
         let reading = tokio::task::spawn_local(async move {
@@ -182,6 +227,7 @@ impl Drop for Metrics {
 impl Shared {
     fn take(&self, bytes: &[u8]) {
         let Progress { totals, partial } = &mut *self.progress.borrow_mut();
+        let before = totals.clone();
         for piece in bytes.split_inclusive(|&byte| byte == b'\n') {
             partial.extend_from_slice(piece);
             if piece.ends_with(b"\n") {
@@ -191,6 +237,9 @@ impl Shared {
                 // What is left of it will be no line.
                 partial.clear();
             }
+        }
+        if *totals != before {
+            totals.keep(&self.sums);
         }
     }
 }

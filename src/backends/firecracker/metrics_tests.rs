@@ -46,7 +46,7 @@ async fn lines_that_come_by_themselves_are_read_too_and_a_full_fifo_tears_one_at
     let path = dir.path().join("metrics");
     fifo::make(&path).unwrap();
     let test = async {
-        let metrics = Metrics::read(fifo::receiver(&path).unwrap());
+        let metrics = Metrics::begin(fifo::receiver(&path).unwrap(), &dir.path().join("sums"));
         let mut theirs = fifo::theirs(&path).unwrap();
         for _ in 0..3 {
             // Blocks unless somebody reads: more than a pipe holds.
@@ -67,6 +67,40 @@ async fn lines_that_come_by_themselves_are_read_too_and_a_full_fifo_tears_one_at
         theirs.write_all(b"half a line that is never\n").unwrap();
         theirs.write_all(line(7, 0).as_bytes()).unwrap();
         assert_eq!(metrics.totals().sum("/vcpu/exit_io_out"), Some(7));
+    };
+    LocalSet::new().run_until(test).await;
+}
+
+#[tokio::test]
+async fn the_sums_outlive_the_shim_and_what_nobody_kept_is_counted_from_now_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let [path, sums] = ["metrics", "sums"].map(|name| dir.path().join(name));
+    fifo::make(&path).unwrap();
+    let test = async {
+        let metrics = Metrics::begin(fifo::receiver(&path).unwrap(), &sums);
+        let mut theirs = fifo::theirs(&path).unwrap();
+        theirs.write_all(line(7, 0).as_bytes()).unwrap();
+        assert_eq!(metrics.totals().sum("/vcpu/exit_io_out"), Some(7));
+        drop(metrics);
+        // Comes while no shim lives.
+        theirs.write_all(line(5, 0).as_bytes()).unwrap();
+        let resumed = || Metrics::resume(fifo::receiver(&path).unwrap(), &sums).totals();
+        let totals = resumed();
+        assert_eq!(totals.sum("/vcpu/exit_io_out"), Some(12));
+        assert_eq!(totals.since, None);
+        // By a shim that kept none, or died while it wrote them.
+        std::fs::write(&sums, "").unwrap();
+        theirs.write_all(line(1, 0).as_bytes()).unwrap();
+        let totals = resumed();
+        assert_eq!(totals.sum("/vcpu/exit_io_out"), Some(1));
+        assert!(totals.since.is_some());
+        // The next one does not take that for all that there was.
+        assert_eq!(resumed(), totals);
+        // Nor does another boot go on with them.
+        let anew = Metrics::begin(fifo::receiver(&path).unwrap(), &sums);
+        assert_eq!(anew.totals(), Totals::default());
+        drop(anew);
+        assert_eq!(resumed(), Totals::default());
     };
     LocalSet::new().run_until(test).await;
 }

@@ -18,7 +18,7 @@ mod version;
 pub use machine::FirecrackerMachine;
 pub use plan::plan;
 pub use program::program;
-pub use version::{OLDEST, Version};
+pub use version::{ACPI, OLDEST, Version};
 
 use std::ffi::OsString;
 

@@ -15,6 +15,8 @@ pub(super) struct Places {
     pub(super) serial_out: PathBuf,
     /// A line of JSON for each flush of the metrics.
     pub(super) metrics: PathBuf,
+    /// What these lines come to, by the shim.
+    pub(super) sums: PathBuf,
     /// Where the host would call the guest.
     pub(super) vsock: PathBuf,
     /// Where the agent calls us: Firecracker appends the port to the path of the vsock device.
@@ -29,6 +31,7 @@ impl Places {
             serial_in: place("serial.in"),
             serial_out: place("serial.out"),
             metrics: place("metrics"),
+            sums: place("sums.json"),
             vsock: place("v.sock"),
             agent: place(&format!("v.sock_{VSOCK_PORT}")),
         }

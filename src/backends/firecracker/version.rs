@@ -41,6 +41,11 @@ const SINCE: &[(Feature, Version)] = &[
 /// by nobody; the doctor names them.
 pub const OLDEST: Version = Version::new(1, 7, 0);
 
+/// The first whose guests on x86-64 have ACPI, which names its devices to them. Before it they are
+/// named on the kernel's command line only, and a kernel without `CONFIG_VIRTIO_MMIO_CMDLINE_DEVICES`,
+/// as those of distributions are, sees none.
+pub const ACPI: Version = Version::new(1, 8, 0);
+
 impl Version {
     /// That version.
     pub const fn new(major: u16, minor: u16, patch: u16) -> Self {

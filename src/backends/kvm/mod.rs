@@ -2,13 +2,17 @@
 //!
 //! There are hosts whose KVM has every capability, makes VMs and runs a few instructions, and then
 //! interprets kernel code a thousand times slower than the processor, or refuses an instruction
-//! that every kernel uses. So a child process runs a small guest in 64-bit kernel mode: first the
-//! instructions that interpreters refuse, then a loop against a clock of processor time. It tells
-//! each step on its standard output; the parent draws the verdict, and kills a child that is stuck.
+//! that every kernel uses. So a child process runs a small guest in 64-bit kernel mode: first a loop
+//! against a clock of processor time, then the instructions that interpreters refuse. It tells each
+//! step on its standard output; the parent draws the verdict, and kills a child that is stuck.
+//!
+//! On aarch64 no guest is run. There KVM makes a VM with a vCPU or it does not, and no KVM is known
+//! that interprets; that nothing was run is told.
 
 use std::process::ExitCode;
 #[cfg(target_os = "linux")]
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -32,6 +36,9 @@ pub const SUBCOMMAND: &str = "__kvm-probe";
 pub enum Verdict {
     /// It executes kernel code at native speed.
     Works,
+    /// It makes VMs and vCPUs, and nothing speaks against it. Nothing was run: there is no guest of
+    /// the probe for this processor.
+    Unprobed,
     /// There is no `/dev/kvm`, or this platform has none.
     Absent,
     /// `/dev/kvm` is there and we may not open it.
@@ -58,7 +65,7 @@ impl Verdict {
     /// `KVM here emulates kernel code: pxor is refused`.
     pub fn usable(&self) -> Result<(), String> {
         Err(match self {
-            Self::Works => return Ok(()),
+            Self::Works | Self::Unprobed => return Ok(()),
             Self::Absent if cfg!(target_os = "linux") => "there is no /dev/kvm".to_owned(),
             Self::Absent => "KVM belongs to Linux".to_owned(),
             Self::Denied {
@@ -76,9 +83,34 @@ impl Verdict {
     }
 }
 
+/// A verdict and what was measured for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Probe {
+    /// What it comes to.
+    pub verdict: Verdict,
+    /// Processor time of the fastest lap of the guest's loop; `None` when none came to its end.
+    pub lap: Option<Duration>,
+}
+
+impl Probe {
+    /// The measurement as a clause, with the bound that it is held against.
+    pub fn measured(&self) -> Option<String> {
+        #[cfg(target_os = "linux")]
+        return self.lap.map(trace::lap_words);
+        #[cfg(not(target_os = "linux"))]
+        None
+    }
+}
+
+impl From<Verdict> for Probe {
+    fn from(verdict: Verdict) -> Self {
+        Self { verdict, lap: None }
+    }
+}
+
 /// Probes now, in a child process with a deadline. Takes some 50 ms, a second at worst.
 #[cfg(target_os = "linux")]
-pub fn probe() -> Verdict {
+pub fn probe() -> Probe {
     let mut command = Command::new(process::own_program());
     command.arg(SUBCOMMAND);
     probe_by(command)
@@ -86,9 +118,9 @@ pub fn probe() -> Verdict {
 
 /// Probes with `command` as the child that calls [`probe_main`].
 #[cfg(target_os = "linux")]
-pub fn probe_by(mut command: Command) -> Verdict {
+pub fn probe_by(mut command: Command) -> Probe {
     if let Some(verdict) = trace::look() {
-        return verdict;
+        return verdict.into();
     }
     command
         .env_clear()
@@ -97,17 +129,17 @@ pub fn probe_by(mut command: Command) -> Verdict {
         .stdout(Stdio::piped())
         .stderr(Stdio::null());
     match process::birth(|| command.spawn()) {
-        Ok(child) => trace::follow(child, trace::DEADLINE).verdict(),
-        Err(error) => Verdict::Broken {
+        Ok(child) => trace::follow(child, trace::DEADLINE).probe(),
+        Err(error) => Probe::from(Verdict::Broken {
             evidence: format!("the probe could not be started: {error}"),
-        },
+        }),
     }
 }
 
 /// KVM belongs to Linux.
 #[cfg(not(target_os = "linux"))]
-pub fn probe() -> Verdict {
-    Verdict::Absent
+pub fn probe() -> Probe {
+    Verdict::Absent.into()
 }
 
 /// Where a store keeps the verdict.
@@ -120,7 +152,7 @@ pub fn verdict(store: &Store) -> Verdict {
     if let Some(verdict) = trace::look() {
         return verdict;
     }
-    cache::load_or(&store.root().join(KEPT), probe)
+    cache::load_or(&store.root().join(KEPT), || probe().verdict)
 }
 
 /// Lets another store know what is known in this one, so that nothing is probed twice. That it

@@ -2,6 +2,11 @@ use super::*;
 use std::process::Command;
 
 fn trace(words: &str, raw_status: Option<i32>) -> Verdict {
+    of(words, raw_status).verdict()
+}
+
+/// A child that told these words, one a line, `+` for a space.
+fn of(words: &str, raw_status: Option<i32>) -> Trace {
     Trace {
         words: words.split_whitespace().fold(String::new(), |lines, word| {
             lines
@@ -12,12 +17,11 @@ fn trace(words: &str, raw_status: Option<i32>) -> Verdict {
         }),
         status: raw_status.map(ExitStatus::from_raw),
     }
-    .verdict()
 }
 
 #[test]
 fn each_end_of_the_child_has_its_verdict() {
-    let all = "made entered pxor popcnt cmpxchg16b looped";
+    let all = "made entered lap+26450 looped pxor popcnt cmpxchg16b";
     assert_eq!(trace(all, Some(0)), Verdict::Works);
     assert_eq!(trace("failed+EBUSY", Some(0)), Verdict::Occupied);
     let evidence = |verdict| match verdict {
@@ -29,22 +33,32 @@ fn each_end_of_the_child_has_its_verdict() {
         (
             "made entered failed+InternalError",
             Some(0),
+            "emulates: a loop is refused (InternalError)",
+        ),
+        (
+            "made entered lap+2255507 looped failed+InternalError",
+            Some(0),
             "emulates: pxor is refused (InternalError)",
         ),
         (
-            "made entered pxor failed+X",
+            "made entered lap+26450 looped pxor failed+X",
             Some(0),
             "emulates: popcnt is refused (X)",
         ),
         (
-            "made entered pxor popcnt cmpxchg16b",
+            "made entered",
             Some(libc_sigprof()),
-            "emulates: a loop of a million turns takes more than 20 ms (its processor time ran out)",
+            "emulates: a loop of 2000 turns does not end (its processor time ran out)",
         ),
         (
-            "made entered pxor popcnt cmpxchg16b",
+            "made entered lap+15000000 looped",
+            Some(libc_sigprof()),
+            "emulates: a loop of 2000 turns takes 15.000 ms, and natively less than 0.200",
+        ),
+        (
+            "made entered lap+26450 looped pxor",
             None,
-            "emulates: a loop of a million turns takes more than 20 ms (stuck, killed after 2 s)",
+            "emulates: popcnt does not end (stuck, killed after 2 s)",
         ),
         (
             "made failed+Shutdown",
@@ -61,6 +75,75 @@ fn each_end_of_the_child_has_its_verdict() {
     for (words, status, expected) in cases {
         assert_eq!(evidence(trace(words, status)), expected, "{words}");
     }
+}
+
+#[test]
+fn laps_that_were_measured_are_judged_by_the_fastest() {
+    // In ns of processor time. The first four from one host: its KVM runs a guest's user mode and
+    // interprets kernel mode; the others from what an exit and a turn take elsewhere.
+    let cases: &[(&[u64], bool)] = &[
+        (&[2_255_507, 2_352_669, 2_270_919], false),
+        (&[2_345_272, 2_268_747, 2_275_451], false),
+        (&[28_673, 27_401, 26_450], true),
+        (&[28_422, 49_485, 29_084], true),
+        // Bare metal: 2000 turns at 3 GHz and an exit of a µs.
+        (&[1_700, 1_650, 1_660], true),
+        // One lap that an interrupt fell into, or two.
+        (&[900_000, 27_000, 27_100], true),
+        (&[900_000, 800_000, 27_100], true),
+        // The slowest exit of a nested guest on an old processor.
+        (&[54_000, 54_000, 54_000], true),
+        // Half of what interpreting takes here.
+        (&[1_100_000, 1_150_000, 1_120_000], false),
+        (&[200_001], false),
+        (&[200_000], true),
+    ];
+    for (laps, is_native) in cases {
+        let told: String = laps
+            .iter()
+            .map(|ns| format!("lap+{ns} looped "))
+            .collect::<Vec<_>>()
+            .concat();
+        let probe = of(
+            &format!("made entered {told}pxor popcnt cmpxchg16b"),
+            Some(0),
+        )
+        .probe();
+        assert_eq!(probe.verdict == Verdict::Works, *is_native, "{laps:?}");
+        assert_eq!(
+            probe.lap,
+            laps.iter().min().copied().map(Duration::from_nanos)
+        );
+        if !is_native {
+            let Verdict::Emulates { evidence } = probe.verdict else {
+                panic!("{laps:?}: {:?}", probe.verdict);
+            };
+            assert!(
+                evidence.contains("a loop of 2000 turns takes"),
+                "{evidence}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_kvm_that_no_guest_is_run_on_is_held_for_good_unless_the_processor_is_emulated() {
+    assert_eq!(trace("made unprobed", Some(0)), Verdict::Unprobed);
+    assert!(matches!(
+        trace("made failed+EINVAL", Some(0)),
+        Verdict::Broken { .. }
+    ));
+    let of = |implementer: &str| {
+        unprobed(&format!(
+            "processor\t: 0\nCPU implementer\t: {implementer}\nCPU part\t: 0xd0c\n"
+        ))
+    };
+    assert_eq!(of("0x41"), Verdict::Unprobed);
+    assert_eq!(unprobed(""), Verdict::Unprobed);
+    let Verdict::Emulates { evidence } = of("0x00") else {
+        panic!("implementer 0 is software");
+    };
+    assert!(evidence.contains("emulated"), "{evidence}");
 }
 
 fn libc_sigprof() -> i32 {

@@ -9,6 +9,7 @@ pub(super) struct FakeHost {
     pub(super) user: u32,
     pub(super) runnable: Runnable,
     pub(super) kvm: kvm::Verdict,
+    pub(super) lap: Option<std::time::Duration>,
     pub(super) hvf: Result<(), String>,
     pub(super) programs: BTreeMap<String, Result<PathBuf, String>>,
     /// Answers by program and arguments, as on a command line.
@@ -72,6 +73,7 @@ impl FakeHost {
                 qemu: Ok(()),
             },
             kvm: kvm::Verdict::Works,
+            lap: None,
             hvf: Err("Hypervisor.framework belongs to macOS".to_owned()),
             programs: BTreeMap::new(),
             answers: BTreeMap::new(),
@@ -269,9 +271,12 @@ impl Host for FakeHost {
         self.runnable.clone()
     }
 
-    fn kvm(&self) -> kvm::Verdict {
+    fn kvm(&self) -> kvm::Probe {
         assert!(!self.breaks, "an instruction nobody knows");
-        self.kvm.clone()
+        kvm::Probe {
+            verdict: self.kvm.clone(),
+            lap: self.lap,
+        }
     }
 
     fn hvf(&self) -> Result<(), String> {
@@ -333,10 +338,10 @@ impl Host for FakeHost {
         self.privilege
     }
 
-    fn authority(&self) -> Result<Privilege, String> {
+    fn authority(&self, pool: Pool) -> Result<Privilege, String> {
         let may = self.privilege == Privilege::Own || self.programs.contains_key("sudo");
         let refused = || "`sudo -n` does not permit it".to_owned();
-        (may && self.rules)
+        (may && self.rules && pool == Pool::default())
             .then_some(self.privilege)
             .ok_or_else(refused)
     }

@@ -88,6 +88,32 @@ fn kvm_that_cannot_be_used_fails_firecracker_and_slows_qemu_and_each_cause_has_i
 }
 
 #[test]
+fn what_the_probe_measured_is_told_and_that_it_ran_nothing_too() {
+    let slow = FakeHost::sound().with(|host| {
+        host.lap = Some(std::time::Duration::from_nanos(2_255_507));
+        host.kvm = Verdict::Emulates {
+            evidence: "pxor is refused".to_owned(),
+        };
+    });
+    let found = finding(&slow, Firecracker, "kvm");
+    let words = "a loop of 2000 turns takes 2.256 ms, and natively less than 0.200";
+    assert!(found.evidence.contains(words), "{}", found.evidence);
+    let unprobed = FakeHost::sound().with(|host| {
+        host.kvm = Verdict::Unprobed;
+        host.kernel.arch = "aarch64".to_owned();
+        host.head[18] = 0xb7;
+        let qemu = host.programs.remove("qemu-system-x86_64").unwrap();
+        host.programs.insert("qemu-system-aarch64".to_owned(), qemu);
+    });
+    expect(&unprobed, Firecracker, "kvm", Pass, "not probed further");
+    expect(&unprobed, Qemu, "accelerator", Pass, "kvm");
+    let report = report(&unprobed, Firecracker);
+    assert_eq!(report.verdicts[0].words(), "ready");
+    let evidence = finding(&unprobed, Firecracker, "kvm").evidence;
+    assert!(!evidence.contains("ran a guest"), "{evidence}");
+}
+
+#[test]
 fn what_is_run_for_kvm_fits_what_is_in_the_way() {
     let command = |host: &FakeHost| {
         let fix = finding(host, Firecracker, "kvm").fix.unwrap();
@@ -238,6 +264,11 @@ fn a_host_that_is_a_vm_itself_is_told_and_whether_it_may_nest() {
                 "a VM with nested virtualization; kvm_intel",
             ),
             (&vm(""), Warn, "gives it no nested virtualization"),
+            (
+                &|host| host.kernel.arch = "aarch64".to_owned(),
+                Skip,
+                "do not tell",
+            ),
             (
                 &|host| host.holds("/sys/module", &["kvm_pvm"]),
                 Warn,

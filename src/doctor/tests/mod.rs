@@ -11,7 +11,7 @@ use super::run::examine_host;
 use super::*;
 use crate::backends::kvm;
 use crate::backends::resolve::{Resolved, Runnable};
-use crate::network::{Leftover, Privilege};
+use crate::network::{Leftover, Pool, Privilege};
 use crate::sampler::HostMemory;
 use crate::vm::{BackendKind, Store};
 
@@ -48,7 +48,11 @@ fn examination(backend: BackendKind) -> Examination {
         backend,
         reason: "--backend says so".to_owned(),
     };
-    Examination::new(Store::locate(Some(Path::new(ROOT))).unwrap(), resolved)
+    Examination::new(
+        Store::locate(Some(Path::new(ROOT))).unwrap(),
+        resolved,
+        Pool::default(),
+    )
 }
 
 /// Long enough for any machine: only what hangs takes it.

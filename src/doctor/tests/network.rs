@@ -64,6 +64,20 @@ fn a_tap_network_is_permitted_to_root_to_capabilities_and_by_sudo() {
     let root = own.with(|host| host.user = 0);
     expect(&root, Firecracker, "sudo", Pass, "configured");
     expect(&root, Firecracker, PERMISSIONS, Pass, "root needs no sudo");
+    // Rules are for one pool of addresses, and what writes them is told which.
+    let elsewhere = Examination {
+        network_pool: "10.9.0.0/16".parse().unwrap(),
+        ..examination(Firecracker)
+    };
+    let report = report_on(&FakeHost::sound(), &elsewhere);
+    let mut checks = report.checks.iter();
+    let found = checks.find(|check| check.name == PERMISSIONS).unwrap();
+    assert_eq!(found.status, Warn);
+    let command = found.fix.as_ref().unwrap().command().unwrap();
+    assert!(
+        command.ends_with("--configure-runtime --network-pool 10.9.0.0/16"),
+        "{command}"
+    );
     // Rules that allow what is needed and nothing else are enough.
     let narrow = FakeHost::sound().with(|host| host.refuse("sudo -n true"));
     expect(&narrow, Firecracker, "sudo", Pass, "configured");
@@ -75,6 +89,32 @@ fn a_tap_network_is_permitted_to_root_to_capabilities_and_by_sudo() {
     expect(&closed, Firecracker, PERMISSIONS, Warn, "cannot be opened");
     let without_rules = FakeHost::sound().with(|host| host.rules = false);
     expect(&without_rules, Firecracker, "sudo", Pass, "configured");
+}
+
+#[test]
+fn a_sudo_whose_rules_know_no_patterns_is_told_with_the_way_out() {
+    let host = FakeHost::sound().with(|host| {
+        host.rules = false;
+        host.answer("sudo --version", "sudo-rs 0.2.8\n");
+    });
+    let told = |host: &FakeHost, fix: &str| {
+        let words = format!(
+            "sudo-rs, whose rules know no patterns; VMs have no TAP network until then, `--network none` works\n{fix}"
+        );
+        expect(host, Firecracker, "network-permissions", Warn, &words);
+    };
+    told(&host, "install the sudo of sudo.ws");
+    let both = host.clone().with(|host| {
+        let sudo = host.entries["/dev/kvm".as_ref() as &Path];
+        host.entries.insert("/usr/bin/sudo.ws".into(), sudo);
+    });
+    told(
+        &both,
+        "sudo update-alternatives --set sudo /usr/bin/sudo.ws",
+    );
+    let other = both.with(|host| host.answer("sudo --version", "Sudo version 1.9.13p3\n"));
+    let finding = finding(&other, Firecracker, "network-permissions");
+    assert!(!finding.detail.contains("sudo-rs"), "{finding:?}");
 }
 
 #[test]

@@ -63,8 +63,21 @@ fn firecracker_must_be_of_a_version_and_for_a_processor_that_can_be_used() {
             ),
             (
                 &|host| host.answer(ASK, "Firecracker v1.7.0-dev\n\nmore\n"),
+                Warn,
+                "1.7.0 has no ACPI",
+            ),
+            (
+                &|host| {
+                    host.answer(ASK, "Firecracker v1.7.0\n");
+                    host.kernel.arch = "aarch64".to_owned();
+                },
                 Pass,
                 "1.7.0",
+            ),
+            (
+                &|host| host.answer(ASK, "Firecracker v1.8.0-dev\n\nmore\n"),
+                Pass,
+                "1.8.0",
             ),
             (&|host| host.refuse(ASK), Fail, "failed"),
         ],

@@ -68,7 +68,7 @@ impl Gap {
         let Ok(file) = File::options().write(true).open(&self.path) else {
             return;
         };
-        if !punch(&file, end.saturating_sub(base)) {
+        if !punch(&file, 0, end.saturating_sub(base)) {
             // Approximate, for file systems without holes: bytes that come between the two calls
             // are missing in a gap.
             let length = file.metadata().map_or(0, |meta| meta.len());
@@ -199,17 +199,18 @@ pub(super) fn drain(line: &Line, mut take: impl FnMut(&[u8])) {
     }
 }
 
+/// Gives the blocks of `length` bytes back; `false` where that cannot be.
 #[cfg(target_os = "linux")]
-fn punch(file: &File, length: u64) -> bool {
+pub(super) fn punch(file: &File, from: u64, length: u64) -> bool {
     use nix::fcntl::{FallocateFlags, fallocate};
     let flags = FallocateFlags::FALLOC_FL_PUNCH_HOLE | FallocateFlags::FALLOC_FL_KEEP_SIZE;
-    match i64::try_from(length) {
-        Ok(length) if length > 0 => fallocate(file, flags, 0, length).is_ok(),
+    match (i64::try_from(from), i64::try_from(length)) {
+        (Ok(from), Ok(length)) if length > 0 => fallocate(file, flags, from, length).is_ok(),
         _ => true,
     }
 }
 
 #[cfg(not(target_os = "linux"))]
-fn punch(_file: &File, _length: u64) -> bool {
+pub(super) fn punch(_file: &File, _from: u64, _length: u64) -> bool {
     false
 }

@@ -33,6 +33,7 @@ mod relay;
 mod streams;
 mod this_host;
 mod typing;
+mod vmm_log;
 mod watch;
 mod window;
 
@@ -162,6 +163,7 @@ async fn serve<H: Host>(host: Rc<H>, order: &Order, listens: impl FnOnce()) -> R
     } else {
         owner.begin_boot(Operation::Start, Vec::new());
     }
+    tokio::task::spawn_local(vmm_log::keep_short(owner.subject.paths.clone()));
     listens();
     owner.run(listener).await;
     Ok(())

@@ -42,7 +42,8 @@ impl Network {
             Wish::No => Ok(Wired::default()),
             Wish::Tap => self.tap(subject).await,
             Wish::Perhaps => {
-                let refused = match blocking(network::permitted).await? {
+                let pool = pool(spec)?;
+                let refused = match blocking(move || network::permitted(pool)).await? {
                     Ok(_) => match self.tap(subject).await {
                         Ok(wired) => return Ok(wired),
                         Err(failure) => failure,

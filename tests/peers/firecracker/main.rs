@@ -18,6 +18,8 @@ mod guest;
 mod http;
 mod requests;
 mod script;
+mod signals;
+mod tap;
 mod vmm;
 
 use std::fs::{File, OpenOptions};
@@ -61,6 +63,7 @@ fn main() {
         })
     });
     let vmm = Arc::new(Vmm::new(script, &arguments.id, log));
+    signals::end_by(&vmm);
     vmm.script.maybe_die("listen", vmm.log.as_ref());
     if !valid_id(&arguments.id) {
         vmm.log("Invalid instance ID");

@@ -10,6 +10,7 @@ use crate::bodies::{self, Field};
 use crate::guest;
 use crate::http::Reply;
 use crate::script::{Guest, Version};
+use crate::tap;
 use crate::vmm::{Phase, State, Vmm};
 
 const BEFORE: &str = "The requested operation is not supported before starting the microVM.";
@@ -227,7 +228,15 @@ fn set(vmm: &Vmm, state: &mut State, path: &str, body: Body) -> Result<(), Strin
                 .retain(|drive| drive["drive_id"] != body["drive_id"]);
             state.drives.push(Value::Object(body));
         }
-        _ if path.starts_with("/network-interfaces/") => state.networks.push(Value::Object(body)),
+        _ if path.starts_with("/network-interfaces/") => {
+            // The one of that id before it lets go of its device first.
+            let others = |network: &Value| network["iface_id"] != body["iface_id"];
+            state.taps.retain(|(id, _)| body["iface_id"] != *id);
+            let tap = tap::open(&text("host_dev_name").unwrap_or_default())?;
+            state.taps.push((text("iface_id").unwrap_or_default(), tap));
+            state.networks.retain(others);
+            state.networks.push(Value::Object(body));
+        }
         _ => {}
     }
     Ok(())

@@ -34,6 +34,8 @@ pub(crate) struct State {
     pub(crate) boot_source: Value,
     pub(crate) drives: Vec<Value>,
     pub(crate) networks: Vec<Value>,
+    /// Their devices, by their ids.
+    pub(crate) taps: Vec<(String, File)>,
     pub(crate) vsock: Value,
     pub(crate) entropy: Value,
     pub(crate) balloon: Value,
@@ -64,6 +66,7 @@ impl Vmm {
                 boot_source: Value::Null,
                 drives: Vec::new(),
                 networks: Vec::new(),
+                taps: Vec::new(),
                 vsock: Value::Null,
                 entropy: Value::Null,
                 balloon: Value::Null,
