@@ -57,6 +57,11 @@ pub enum Action {
     SelectLines,
     Copy,
     Clock,
+    Bookmark,
+    NextMark,
+    PreviousMark,
+    Export,
+    ExportRaw,
     CursorLeft,
     CursorRight,
     WordForward,
@@ -104,7 +109,7 @@ pub struct ActionSpec {
 
 impl Action {
     /// All actions, in the order of the help.
-    pub const ALL: [Self; 77] = [
+    pub const ALL: [Self; 82] = [
         Self::SelectNext,
         Self::SelectPrevious,
         Self::SelectFirst,
@@ -151,6 +156,11 @@ impl Action {
         Self::SelectLines,
         Self::Copy,
         Self::Clock,
+        Self::Bookmark,
+        Self::NextMark,
+        Self::PreviousMark,
+        Self::Export,
+        Self::ExportRaw,
         Self::CursorLeft,
         Self::CursorRight,
         Self::WordForward,

@@ -57,7 +57,11 @@ fn page(row: &Row, state: &State, width: u16, theme: &Theme) -> Vec<Line<'static
     steps.retain(|step| step.phase != BootPhase::Spawned);
     let bars = usize::from(width).saturating_sub(LABEL + FIGURES);
     for step in &steps {
-        lines.push(self::step(step, total, bars, theme));
+        let mut line = self::step(step, total, bars, theme);
+        if state.phase == Some(step.phase) {
+            line = line.patch_style(theme.style(Role::Selection));
+        }
+        lines.push(line);
     }
     if let Some(elapsed) = elapsed.filter(|elapsed| *elapsed > last) {
         lines.push(waiting(last, elapsed, total, bars, theme));

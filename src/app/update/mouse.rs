@@ -2,7 +2,7 @@
 
 use ratatui::layout::{Position, Rect};
 
-use super::{actions, console, list, reading};
+use super::{actions, console, lines, list, reading};
 use crate::app::effect::Effect;
 use crate::app::layout;
 use crate::app::message::{Mouse, MouseKind};
@@ -55,6 +55,9 @@ pub(super) fn update(state: &mut State, mouse: Mouse, effects: &mut Vec<Effect>)
         return console::focus(state);
     }
     state.focus = Focus::Dashboard;
+    if within(regions.page) && state.page == Page::Boot {
+        return lines::clicked(state, mouse.row - regions.page.y);
+    }
     if within(regions.list_rows()) {
         let index = state.top + usize::from(mouse.row - regions.list_rows().y);
         if index < state.shown_count() {
