@@ -76,8 +76,8 @@ pub enum Message {
     Log(VmName, LogPart),
     /// The offsets of the lines of a VM's log that were marked by hand.
     Bookmarks(VmName, BTreeSet<u64>),
-    /// Where a log was written to, or why not.
-    Exported(Result<PathBuf, Failure>),
+    /// Where a log was written to.
+    Exported(PathBuf),
     /// A search on the console is not at its end.
     SearchOn,
     /// So many characters were copied; or why not.

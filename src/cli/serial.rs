@@ -51,9 +51,6 @@ const ATTACH: u64 = 1;
 const OTHER: u64 = 2;
 const PIECE: u64 = 3;
 
-/// The log is read in pieces of at most this many bytes.
-const CHUNK: usize = 64 * 1024;
-
 impl<'a> Serial<'a> {
     /// Attaches to a live VM.
     pub(super) async fn attach(

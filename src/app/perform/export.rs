@@ -33,8 +33,11 @@ pub(super) async fn export(fleet: Fleet, outbox: Outbox, name: VmName, escapes: 
     let Some(exported) = blocking(work).await else {
         return;
     };
-    let exported = exported.map_err(|error| harmless(Failure::from(StoreError::from(error))));
-    tell(&outbox, Message::Exported(exported)).await;
+    let told = match exported {
+        Ok(path) => Message::Exported(path),
+        Err(error) => Message::Notice(harmless(Failure::from(StoreError::from(error)))),
+    };
+    tell(&outbox, told).await;
 }
 
 fn text(bytes: Vec<u8>, escapes: bool) -> Vec<u8> {

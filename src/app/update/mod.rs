@@ -105,11 +105,10 @@ pub fn update(state: &mut State, now: Now, message: Message) -> Vec<Effect> {
                 state.log.set_bookmarks(marks);
             }
         }
-        Message::Exported(Ok(path)) => {
+        Message::Exported(path) => {
             let text = format!("the log is written to {}", path.display());
             state.journal.tell(now, Level::Done, text);
         }
-        Message::Exported(Err(failure)) => state.journal.fail(now, &failure),
         Message::SearchOn => {
             if state.reading.is_some() {
                 reading::step(state, Step::GoOn, &mut effects);

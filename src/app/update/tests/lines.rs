@@ -163,7 +163,7 @@ fn the_log_is_written_to_a_file_with_and_without_escapes() {
     send(
         &mut state,
         2.0,
-        Message::Exported(Ok("/home/me/web.log".into())),
+        Message::Exported("/home/me/web.log".into()),
     );
     assert!(
         told(&state).contains("the log is written to /home/me/web.log"),
