@@ -106,7 +106,8 @@ impl Tail {
         let mut room = SLICE;
         while let Some(chunk) = reader.read(next, room)? {
             if chunk.offset > next {
-                self.miss(next, chunk.offset - next, &mut part);
+                let text = missing_mark(chunk.offset - next);
+                self.miss(next, text.trim().to_owned(), &mut part);
             }
             next = chunk.offset + chunk.bytes.len() as u64;
             room = room.saturating_sub(chunk.bytes.len());
@@ -131,7 +132,8 @@ impl Tail {
             Some(next) if next <= end => {
                 let from = end.saturating_sub(MOST_AT_ONCE);
                 if next < from {
-                    self.miss(next, from - next, part);
+                    let text = format!("[{} bytes came too fast to be shown here]", from - next);
+                    self.miss(next, text, part);
                     self.next = Some(from);
                 }
             }
@@ -146,12 +148,12 @@ impl Tail {
     }
 
     /// A line stands where bytes are missing.
-    fn miss(&mut self, offset: u64, count: u64, part: &mut LogPart) {
+    fn miss(&mut self, offset: u64, text: String, part: &mut LogPart) {
         if !self.open.text.is_empty() {
             self.end_line(part);
         }
         part.lines.push(Line {
-            text: missing_mark(count).trim().to_owned(),
+            text,
             offset,
             ..Line::default()
         });
