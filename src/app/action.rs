@@ -58,6 +58,11 @@ pub enum Action {
     SelectLines,
     Copy,
     Clock,
+    Bookmark,
+    NextMark,
+    PreviousMark,
+    Export,
+    ExportRaw,
     CursorLeft,
     CursorRight,
     WordForward,
@@ -105,7 +110,7 @@ pub struct ActionSpec {
 
 impl Action {
     /// All actions, in the order of the help.
-    pub const ALL: [Self; 78] = [
+    pub const ALL: [Self; 83] = [
         Self::SelectNext,
         Self::SelectPrevious,
         Self::SelectFirst,
@@ -153,6 +158,11 @@ impl Action {
         Self::SelectLines,
         Self::Copy,
         Self::Clock,
+        Self::Bookmark,
+        Self::NextMark,
+        Self::PreviousMark,
+        Self::Export,
+        Self::ExportRaw,
         Self::CursorLeft,
         Self::CursorRight,
         Self::WordForward,

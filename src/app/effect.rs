@@ -69,6 +69,22 @@ pub enum Effect {
     CancelPaste,
     /// Read the end of this VM's log, and again as it grows; `None`: no longer.
     Follow(Option<VmName>),
+    /// Keep that a line of this VM's log was marked by hand, or no longer is.
+    Bookmark {
+        /// Whose log.
+        name: VmName,
+        /// Offset of the line.
+        offset: u64,
+        /// Which of both.
+        marked: bool,
+    },
+    /// Write the log of this VM to a file.
+    Export {
+        /// Whose log.
+        name: VmName,
+        /// Whether escape sequences stay in it.
+        escapes: bool,
+    },
     /// Sample these VMs once a second; none: no longer.
     Sample(Vec<SampleTarget>),
     /// Ask once a second what the VMM of this VM counts; `None`: no longer.

@@ -1,6 +1,6 @@
 //! The end of a VM's serial log, as harmless lines; perhaps only those that match a pattern.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::ops::Range;
 
 use super::gutter::Side;
@@ -31,6 +31,8 @@ pub struct Line {
 pub struct LogPart {
     /// Whether it is the first one, so that what was known is to be forgotten.
     pub is_first: bool,
+    /// Whether this is all that there is by now.
+    pub is_all: bool,
     /// How long it was silent before, in µs.
     pub silent_us: u64,
     /// Lines that ended.
@@ -45,6 +47,8 @@ pub struct Log {
     first: i64,
     lines: VecDeque<Line>,
     open: Line,
+    /// Offsets that somebody marked.
+    bookmarks: BTreeSet<u64>,
     filter: Option<Pattern>,
     /// The numbers of the lines that pass the filter, and how many of those are no longer kept.
     passing: VecDeque<i64>,
@@ -56,6 +60,7 @@ impl Log {
     pub fn clear(&mut self) {
         *self = Self {
             filter: self.filter.take(),
+            bookmarks: std::mem::take(&mut self.bookmarks),
             ..Self::default()
         };
     }
@@ -125,17 +130,20 @@ impl Log {
         if !rows.contains(&row) {
             return None;
         }
-        let number = if self.filter.is_some() {
-            let index = usize::try_from(row - self.passed).ok()?;
-            self.passing.get(index).copied()
-        } else {
-            Some(row)
-        };
-        let kept = number.and_then(|number| {
+        let kept = self.number(row).and_then(|number| {
             let index = usize::try_from(number - self.first).ok()?;
             self.lines.get(index)
         });
         Some(kept.unwrap_or(&self.open))
+    }
+
+    /// The number of the line in that row.
+    fn number(&self, row: i64) -> Option<i64> {
+        if self.filter.is_none() {
+            return Some(row);
+        }
+        let index = usize::try_from(row - self.passed).ok()?;
+        self.passing.get(index).copied()
     }
 }
 
@@ -148,9 +156,73 @@ impl Log {
         Side {
             when: line.when,
             silent_us: line.silent_us,
-            mark: line.notable.map(Notable::word),
+            mark: self
+                .bookmark(row)
+                .map(|_| "bookmark")
+                .or(line.notable.map(Notable::word)),
         }
     }
+
+    /// Takes the marks that somebody made.
+    pub fn set_bookmarks(&mut self, offsets: BTreeSet<u64>) {
+        self.bookmarks = offsets;
+    }
+
+    /// The offset of the mark in the line of that row.
+    fn bookmark(&self, row: i64) -> Option<u64> {
+        let begin = self.line(row)?.offset;
+        let number = self.number(row)?;
+        let next = usize::try_from(number - self.first + 1).ok()?;
+        let next = self.lines.get(next).unwrap_or(&self.open).offset;
+        // Nothing follows the line that did not end yet.
+        let mut within = self.bookmarks.range(begin..next.max(begin + 1));
+        within.next().copied()
+    }
+
+    /// Marks the line of that row, or no longer; returns the offset, and which of both.
+    pub fn toggle(&mut self, row: i64) -> Option<(u64, bool)> {
+        if let Some(offset) = self.bookmark(row) {
+            self.bookmarks.remove(&offset);
+            return Some((offset, false));
+        }
+        let offset = self.line(row)?.offset;
+        self.bookmarks.insert(offset);
+        Some((offset, true))
+    }
+
+    /// The row that came at that moment, as far as the log was read, and whether a later one came so
+    /// that no better row is to come.
+    pub fn seek(&self, moment: Moment) -> (Option<i64>, bool) {
+        let mut last = None;
+        let mut worded = None;
+        let rows = (self.first..).zip(&self.lines);
+        for (row, line) in rows {
+            let Some(when) = line.when else { continue };
+            if (when.boot, when.t_us) > (moment.boot, moment.t_us) {
+                // Before its first line a boot has nothing to show but that.
+                let first = (when.boot == moment.boot).then_some(row);
+                return (worded.or(last).or(first), true);
+            }
+            if when.boot == moment.boot {
+                last = Some(row);
+                if moment.words.is_some_and(|words| line.text.contains(words)) {
+                    worded = Some(row);
+                }
+            }
+        }
+        (worded.or(last), false)
+    }
+}
+
+/// A moment of a boot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Moment {
+    /// Ordinal of the boot.
+    pub boot: u32,
+    /// µs since its *spawned*.
+    pub t_us: u64,
+    /// Words in the line that came then.
+    pub words: Option<&'static str>,
 }
 
 impl Text for Log {
@@ -162,6 +234,10 @@ impl Text for Log {
             (self.first, length(&self.lines), !self.open.text.is_empty())
         };
         start..start + count + i64::from(open)
+    }
+
+    fn is_marked(&self, number: i64) -> bool {
+        self.side(number).mark.is_some()
     }
 
     fn row(&self, number: i64, into: &mut String) -> bool {

@@ -1,5 +1,8 @@
 //! What happened, told to the logic.
 
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
 use super::log::LogPart;
 use super::metrics::Count;
 use crate::console::keys::Key;
@@ -75,6 +78,10 @@ pub enum Message {
     Session(u64, SessionEvent),
     /// What came to a VM's serial log, already harmless.
     Log(VmName, LogPart),
+    /// The offsets of the lines of a VM's log that were marked by hand.
+    Bookmarks(VmName, BTreeSet<u64>),
+    /// Where a log was written to.
+    Exported(PathBuf),
     /// A search on the console is not at its end.
     SearchOn,
     /// So many characters were copied; or why not.

@@ -11,7 +11,7 @@ use super::gutter::{Clock, Side};
 use super::journal::Journal;
 use super::keymap::Keymap;
 use super::layout::{self, Regions};
-use super::log::Log;
+use super::log::{Log, Moment};
 use super::mend::MendStage;
 use super::metrics::Metrics;
 use super::now::Now;
@@ -25,7 +25,7 @@ use crate::console::{Screen, Size};
 use crate::doctor::{Finding, Report, Status};
 use crate::fault::Failure;
 use crate::sampler::Silence;
-use crate::vm::VmName;
+use crate::vm::{BootPhase, VmName};
 
 pub use super::modal::{Modal, Paste, Question, SearchFor};
 
@@ -246,6 +246,10 @@ pub struct State {
     pub tryouts: Vec<Tryout>,
     /// The console or the log is being read.
     pub reading: Option<Reading>,
+    /// The phase that is chosen on the page of the boot.
+    pub phase: Option<BootPhase>,
+    /// What of the log is to be shown once it is read.
+    pub sought: Option<Moment>,
     /// Which time the gutter shows.
     pub clock: Clock,
     /// Where the user is, for the time of day.
@@ -301,6 +305,8 @@ impl State {
             metrics: Metrics::default(),
             tryouts: Vec::new(),
             reading: None,
+            phase: None,
+            sought: None,
             clock: Clock::default(),
             zone: TimeZone::UTC,
             pressed: None,

@@ -12,8 +12,8 @@ use super::bench::BenchCommand;
 use super::boots::BootsArgs;
 use super::doctor::DoctorArgs;
 use super::pty::PtyArgs;
-use super::sweep::SweepArgs;
 use super::screen::ScreenArgs;
+use super::sweep::SweepArgs;
 use crate::backends::resolve;
 use crate::vm::Arch;
 

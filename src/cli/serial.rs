@@ -51,9 +51,6 @@ const ATTACH: u64 = 1;
 const OTHER: u64 = 2;
 const PIECE: u64 = 3;
 
-/// The log is read in pieces of at most this many bytes.
-const CHUNK: usize = 64 * 1024;
-
 impl<'a> Serial<'a> {
     /// Attaches to a live VM.
     pub(super) async fn attach(
@@ -233,24 +230,7 @@ pub(super) fn read_log(
     to: Option<u64>,
     hole: impl Fn(u64) -> String,
 ) -> Result<Vec<u8>, Failure> {
-    let read = || -> std::io::Result<Vec<u8>> {
-        let log = Reader::open(paths)?;
-        let to = to.unwrap_or(u64::MAX);
-        let (mut at, mut kept) = (from, Vec::new());
-        while at < to
-            && let Some(chunk) = log.read(at, CHUNK)?
-            && chunk.offset < to
-        {
-            if !kept.is_empty() && chunk.offset > at {
-                kept.extend(hole(chunk.offset - at).bytes());
-            }
-            let wanted = usize::try_from(to - chunk.offset).unwrap_or(usize::MAX);
-            let got = chunk.bytes.len();
-            kept.extend_from_slice(&chunk.bytes[..wanted.min(got)]);
-            at = chunk.offset + got as u64;
-        }
-        Ok(kept)
-    };
+    let read = || Reader::open(paths)?.read_range(from..to.unwrap_or(u64::MAX), hole);
     read().map_err(|error| {
         let log = paths.console_log.display();
         Failure::new(

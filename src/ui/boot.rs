@@ -78,7 +78,11 @@ fn page(row: &Row, state: &State, width: u16, theme: &Theme) -> Vec<Line<'static
     let mut is_empty = true;
     for step in steps.iter().filter(|step| step.phase != BootPhase::Spawned) {
         is_empty = false;
-        lines.push(fall.step(step));
+        let mut line = fall.step(step);
+        if state.phase == Some(step.phase) {
+            line = line.patch_style(theme.style(Role::Selection));
+        }
+        lines.push(line);
         match (step.phase, kernel) {
             (BootPhase::Init, Some(kernel)) => lines.extend(fall.kernel(kernel, most)),
             (BootPhase::Ready, _) => lines.extend(fall.agent(&boot.guest_stages, step)),

@@ -4,11 +4,13 @@
 use std::io;
 use std::time::Duration;
 
+use super::operations::{blocking, harmless as harmless_failure};
 use super::watch::Changes;
 use super::{Outbox, tell};
 use crate::app::log::{Line, LogPart};
 use crate::app::message::Message;
 use crate::console::{Notable, Stripper};
+use crate::fault::Failure;
 use crate::fleet::Fleet;
 use crate::shim::log::{Chunk, FILE_CAP, Reader, When, missing_mark};
 use crate::vm::{VmName, VmPaths};
@@ -29,6 +31,11 @@ pub(super) async fn follow(fleet: Fleet, outbox: Outbox, name: VmName) {
     let paths = fleet.store.paths(&name);
     // Watched before it is read, so that nothing is missed in between.
     let mut changes = Changes::of_log(&paths.dir);
+    let (store, of) = (fleet.store.clone(), name.clone());
+    let marks = blocking(move || store.bookmarks(&of)).await;
+    // Without them the log is read all the same.
+    let marks = marks.and_then(Result::ok).unwrap_or_default();
+    tell(&outbox, Message::Bookmarks(name.clone(), marks)).await;
     let mut tail = Tail::default();
     let mut is_first = true;
     loop {
@@ -58,6 +65,21 @@ pub(super) async fn follow(fleet: Fleet, outbox: Outbox, name: VmName) {
     }
 }
 
+/// Keeps that a line was marked by hand, or no longer is.
+pub(super) async fn bookmark(
+    fleet: Fleet,
+    outbox: Outbox,
+    name: VmName,
+    offset: u64,
+    marked: bool,
+) {
+    let kept = move || fleet.store.bookmark(&name, offset, marked);
+    if let Some(Err(error)) = blocking(kept).await {
+        let failure = harmless_failure(Failure::from(error));
+        tell(&outbox, Message::Notice(failure)).await;
+    }
+}
+
 /// How far a log was read.
 #[derive(Default)]
 struct Tail {
@@ -84,7 +106,8 @@ impl Tail {
         let mut room = SLICE;
         while let Some(chunk) = reader.read(next, room)? {
             if chunk.offset > next {
-                self.miss(next, chunk.offset - next, &mut part);
+                let text = missing_mark(chunk.offset - next);
+                self.miss(next, text.trim().to_owned(), &mut part);
             }
             next = chunk.offset + chunk.bytes.len() as u64;
             room = room.saturating_sub(chunk.bytes.len());
@@ -95,6 +118,7 @@ impl Tail {
             }
         }
         let moved = self.next.replace(next) != Some(next);
+        part.is_all = self.reader.is_none();
         part.open.clone_from(&self.open);
         part.open.text = harmless(&self.open.text);
         Ok((moved || part.is_first || !part.lines.is_empty()).then_some(part))
@@ -108,7 +132,8 @@ impl Tail {
             Some(next) if next <= end => {
                 let from = end.saturating_sub(MOST_AT_ONCE);
                 if next < from {
-                    self.miss(next, from - next, part);
+                    let text = format!("[{} bytes came too fast to be shown here]", from - next);
+                    self.miss(next, text, part);
                     self.next = Some(from);
                 }
             }
@@ -123,12 +148,12 @@ impl Tail {
     }
 
     /// A line stands where bytes are missing.
-    fn miss(&mut self, offset: u64, count: u64, part: &mut LogPart) {
+    fn miss(&mut self, offset: u64, text: String, part: &mut LogPart) {
         if !self.open.text.is_empty() {
             self.end_line(part);
         }
         part.lines.push(Line {
-            text: missing_mark(count).trim().to_owned(),
+            text,
             offset,
             ..Line::default()
         });

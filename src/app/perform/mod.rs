@@ -2,6 +2,7 @@
 
 mod count;
 mod doctor;
+mod export;
 mod host;
 mod log;
 mod operations;
@@ -165,6 +166,14 @@ impl World {
             Effect::CancelPaste => self.console.cancel_paste(),
             Effect::Follow(name) => {
                 self.follower = name.map(|name| Held::spawn(log::follow(fleet, outbox, name)));
+            }
+            Effect::Bookmark {
+                name,
+                offset,
+                marked,
+            } => detach(log::bookmark(fleet, outbox, name, offset, marked)),
+            Effect::Export { name, escapes } => {
+                detach(export::export(fleet, outbox, name, escapes));
             }
             Effect::Sample(targets) => {
                 self.sampler =

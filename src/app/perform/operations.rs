@@ -15,7 +15,9 @@ use crate::vm::{Operation, Vm, VmName, process};
 const LONGEST: usize = 2000;
 
 /// Does something that may block. `None` when it panicked, which was told already.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+pub(super) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Option<T> {
     tokio::task::spawn_blocking(work).await.ok()
 }
 

@@ -1,6 +1,8 @@
 //! What each action does.
 
-use super::{console, examine, fleet, form, list, mend, open_doctor, paste, reading, tryout};
+use super::{
+    console, examine, fleet, form, lines, list, mend, open_doctor, paste, reading, tryout,
+};
 use crate::app::action::{Action, Context};
 use crate::app::effect::Effect;
 use crate::app::journal::Level;
@@ -29,6 +31,7 @@ pub(super) fn perform(state: &mut State, action: Action, key: Key, effects: &mut
         Action::ShowMetrics => show(state, Page::Metrics),
         Action::ScrollUp => scroll_page(state, -page_height),
         Action::ScrollDown => scroll_page(state, page_height),
+        Action::FocusConsole if lines::jump(state) => {}
         Action::FocusConsole => {
             reading::end(state);
             console::focus(state);
@@ -64,7 +67,12 @@ pub(super) fn perform(state: &mut State, action: Action, key: Key, effects: &mut
         Action::Redraw => effects.push(Effect::Redraw),
         Action::Suspend => effects.push(Effect::Suspend),
         Action::Quit => effects.push(Effect::Quit),
-        Action::Clock => reading::turn_clock(state),
+        Action::Clock
+        | Action::Bookmark
+        | Action::NextMark
+        | Action::PreviousMark
+        | Action::Export
+        | Action::ExportRaw => lines::perform(state, action, effects),
         Action::LeaveConsole => console::leave(state, key),
         Action::ScrollbackUp => console::scroll(state, page_height),
         Action::ScrollbackDown => console::scroll(state, -page_height),
@@ -121,6 +129,8 @@ fn turn(state: &mut State, forward: bool) {
 pub(super) fn show(state: &mut State, page: Page) {
     if state.page != page {
         state.page = page;
+        state.phase = None;
+        state.sought = None;
         state.scroll.page = 0;
         state.scroll.log = 0;
     }

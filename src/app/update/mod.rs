@@ -8,6 +8,7 @@ mod actions;
 mod console;
 mod fleet;
 mod form;
+mod lines;
 mod list;
 mod mend;
 mod mouse;
@@ -21,6 +22,7 @@ pub(super) use paste::LONG as LONG_PASTE;
 
 use super::action::Context;
 use super::effect::{Effect, Typed};
+use super::journal::Level;
 use super::message::Message;
 use super::now::Now;
 use super::state::{Modal, State};
@@ -92,12 +94,23 @@ pub fn update(state: &mut State, now: Now, message: Message) -> Vec<Effect> {
         Message::Session(id, event) => console::session(state, id, event, &mut effects),
         Message::Log(name, part) => {
             if state.selected.as_ref() == Some(&name) {
+                let is_all = part.is_all;
                 let grown = state.log.extend(part);
                 // Who scrolled back keeps the lines being read.
                 if state.scroll.log > 0 {
                     state.scroll.log += grown;
                 }
+                lines::seek(state, is_all);
             }
+        }
+        Message::Bookmarks(name, marks) => {
+            if state.selected.as_ref() == Some(&name) {
+                state.log.set_bookmarks(marks);
+            }
+        }
+        Message::Exported(path) => {
+            let text = format!("the log is written to {}", path.display());
+            state.journal.tell(now, Level::Done, text);
         }
         Message::SearchOn => {
             if state.reading.is_some() {

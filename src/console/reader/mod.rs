@@ -11,6 +11,8 @@ mod selection;
 
 use std::ops::Range;
 
+use super::Notable;
+
 pub use motion::Motion;
 pub use pattern::{LONGEST_PATTERN, Pattern, PatternError};
 pub use search::Search;
@@ -22,6 +24,12 @@ pub trait Text {
     /// Appends the text of that row, blanks at its end cut; returns whether the next row continues
     /// its line. The columns of the row are the widths of its characters.
     fn row(&self, number: i64, into: &mut String) -> bool;
+    /// Whether that row is marked: because somebody did, or because it matters by itself.
+    fn is_marked(&self, number: i64) -> bool {
+        let mut text = String::new();
+        self.row(number, &mut text);
+        Notable::of(&text).is_some()
+    }
 }
 
 /// A place in the text.

@@ -32,6 +32,10 @@ pub enum Motion {
     ViewMiddle,
     /// The last row of the view.
     ViewBottom,
+    /// The next row that is marked, if there is one.
+    NextMark,
+    /// The one before.
+    PreviousMark,
 }
 
 impl Motion {
@@ -46,7 +50,16 @@ pub(super) fn target(reader: &Reader, text: &impl Text, motion: Motion) -> Place
     let here = reader.cursor;
     let rows = text.rows();
     let begin_of = |row| Place { row, column: 0 };
+    let marked = |row: &i64| text.is_marked(*row);
     match motion {
+        Motion::NextMark => {
+            let next = (here.row + 1..rows.end).find(marked);
+            next.map_or(here, begin_of)
+        }
+        Motion::PreviousMark => {
+            let before = (rows.start..here.row).rev().find(marked);
+            before.map_or(here, begin_of)
+        }
         Motion::Left => Place {
             column: here.column.saturating_sub(1),
             ..here

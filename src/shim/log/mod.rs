@@ -6,6 +6,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
+use std::ops::Range;
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -20,6 +21,9 @@ use segment::{Run, Segment};
 
 /// Each of the two files holds at most this many bytes; a single read is never split over both.
 pub const FILE_CAP: u64 = 4 << 20;
+
+/// How much is read at once of a longer range, in bytes.
+const CHUNK: usize = 1 << 20;
 
 /// The line that stands where bytes are missing is shorter than this, in bytes.
 const LONGEST_MARK: usize = 64;
@@ -166,6 +170,28 @@ impl Reader {
     /// The first offset after `offset` from which on the terminal has another size.
     pub fn next_size(&self, offset: u64) -> Option<u64> {
         self.index.next_size(offset)
+    }
+
+    /// What is kept of these offsets; `hole` says what stands where bytes are missing in between.
+    pub fn read_range(
+        &self,
+        offsets: Range<u64>,
+        hole: impl Fn(u64) -> String,
+    ) -> io::Result<Vec<u8>> {
+        let (mut at, mut kept) = (offsets.start, Vec::new());
+        while at < offsets.end
+            && let Some(chunk) = self.read(at, CHUNK)?
+            && chunk.offset < offsets.end
+        {
+            if !kept.is_empty() && chunk.offset > at {
+                kept.extend(hole(chunk.offset - at).bytes());
+            }
+            let wanted = usize::try_from(offsets.end - chunk.offset).unwrap_or(usize::MAX);
+            let got = chunk.bytes.len();
+            kept.extend_from_slice(&chunk.bytes[..wanted.min(got)]);
+            at = chunk.offset + got as u64;
+        }
+        Ok(kept)
     }
 
     /// Up to `longest` bytes from `offset` on, whenever they came; it ends early at a hole.

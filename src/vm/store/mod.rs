@@ -3,6 +3,7 @@
 //! Nothing in here waits for another process. A torn, unknown or unreadable file becomes the
 //! [`Problem`] of its own VM and harms no other.
 
+mod bookmarks;
 mod claim;
 mod error;
 mod files;
@@ -43,6 +44,8 @@ pub struct VmPaths {
     pub console_log: PathBuf,
     /// Offsets of the serial output against time.
     pub console_idx: PathBuf,
+    /// Lines of the serial output that somebody marked.
+    pub bookmarks: PathBuf,
     /// The VMM's own words.
     pub vmm_log: PathBuf,
     /// What the VMM says beside its log, where it keeps one itself: `stderr`.
@@ -66,6 +69,7 @@ impl VmPaths {
             lock: file("lock"),
             console_log: file("console.log"),
             console_idx: file("console.idx"),
+            bookmarks: file("bookmarks.jsonl"),
             vmm_log: file("vmm.log"),
             vmm_err: file("vmm.err"),
             gap_log: file("gap.log"),

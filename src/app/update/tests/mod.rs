@@ -9,6 +9,7 @@ mod console;
 mod doctor;
 mod figures;
 mod fleet;
+mod lines;
 mod panels;
 mod reading;
 mod tryout;
