@@ -314,7 +314,10 @@ fn a_fresh_image_boots_says_ready_obeys_its_host_and_powers_off() {
         .get_mut()
         .write_all(b"\n\0{\"say\":1}\n")
         .unwrap();
-    guest.say(&ToAgent::Hello { protocol: PROTOCOL });
+    guest.say(&ToAgent::Hello {
+        protocol: PROTOCOL,
+        session: None,
+    });
     assert!(matches!(guest.hear(), FromAgent::Ready { .. }));
 
     // The next shell's greeting: a prompt could still be the old one's.
@@ -337,7 +340,10 @@ fn without_a_port_the_agent_calls_its_host_over_a_socket_and_calls_again_when_it
     let mut guest = Guest::boot(image(), directory.path(), &machine, "acpi=off");
     assert!(matches!(guest.hear(), FromAgent::Ready { .. }));
 
-    guest.say(&ToAgent::Hello { protocol: PROTOCOL });
+    guest.say(&ToAgent::Hello {
+        protocol: PROTOCOL,
+        session: None,
+    });
     assert!(matches!(guest.hear(), FromAgent::Ready { .. }));
     guest.type_and_expect("echo $((6*7))@$(hostname)\n", "42@web");
     guest.say(&ToAgent::Resize {

@@ -3,11 +3,18 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
 
+pub(super) use self::guest::{CpArgs, ExecArgs, HowArgs, RunArgs};
+pub(super) use self::serial::{Beginning, ExpectArgs, SendArgs};
+pub(super) use self::spec::SpecArgs;
 use super::doctor::DoctorArgs;
 use crate::backends::resolve;
-use crate::vm::{Accel, Arch, CpuModel, DiskMode, NetworkMode, PortForward};
+use crate::vm::Arch;
+
+mod guest;
+mod serial;
+mod spec;
 
 /// A terminal dashboard for disposable microVMs.
 ///
@@ -56,6 +63,8 @@ pub(super) enum Command {
     Doctor(DoctorArgs),
     /// Make a VM
     Create(Box<CreateArgs>),
+    /// Run a command in a throw-away VM, or attach its console
+    Run(Box<RunArgs>),
     /// Boot VMs
     Start(LifecycleArgs),
     /// Ask guests to power off
@@ -76,6 +85,10 @@ pub(super) enum Command {
     Info(NameArgs),
     /// Attach this terminal to a VM's serial console
     Console(ConsoleArgs),
+    /// Run a command in the guest
+    Exec(ExecArgs),
+    /// Copy files and directories into a guest, or out of it
+    Cp(CpArgs),
     /// Type text on a VM's serial console
     Send(SendArgs),
     /// Wait for text on a VM's serial console
@@ -129,51 +142,8 @@ pub(super) struct PtyArgs {
 pub(super) struct CreateArgs {
     /// Its name; a friendly free one is found without
     pub(super) name: Option<String>,
-    /// Image to boot
-    #[arg(long)]
-    pub(super) image: Option<String>,
-    /// vCPUs
-    #[arg(long, value_name = "N")]
-    pub(super) cpus: Option<u32>,
-    /// Memory in MiB
-    #[arg(long, value_name = "MIB")]
-    pub(super) memory: Option<u64>,
-    /// What happens to the root file system: isolated or shared
-    #[arg(long, value_name = "MODE")]
-    pub(super) disk_mode: Option<DiskMode>,
-    /// Size of the VM's own disk in MiB
-    #[arg(long, value_name = "MIB")]
-    pub(super) disk_size: Option<u64>,
-    /// Make a port of the guest reachable at 127.0.0.1
-    #[arg(long, value_name = "HOST:GUEST")]
-    pub(super) publish: Vec<PortForward>,
-    /// A kernel in place of the image's
-    #[arg(long, value_name = "FILE")]
-    pub(super) kernel: Option<PathBuf>,
-    /// An initial RAM file system in place of the image's
-    #[arg(long, value_name = "FILE")]
-    pub(super) initrd: Option<PathBuf>,
-    /// A root file system in place of the image's
-    #[arg(long, value_name = "FILE")]
-    pub(super) rootfs: Option<PathBuf>,
-    /// The whole kernel command line
-    #[arg(long, value_name = "ARGS", allow_hyphen_values = true)]
-    pub(super) boot_args: Option<String>,
-    /// auto, none, user or tap
-    #[arg(long, value_name = "MODE")]
-    pub(super) network: Option<NetworkMode>,
-    /// Architecture of the guest, as `uname -m` says
-    #[arg(long)]
-    pub(super) arch: Option<Arch>,
-    /// The accelerator to insist on: kvm, hvf or tcg
-    #[arg(long)]
-    pub(super) accel: Option<Accel>,
-    /// CPU shown to an emulated guest: fast or max
-    #[arg(long, value_name = "MODEL")]
-    pub(super) cpu_model: Option<CpuModel>,
-    /// What on the serial line says that a guest without agent is ready
-    #[arg(long, value_name = "REGEX")]
-    pub(super) ready_pattern: Option<String>,
+    #[command(flatten)]
+    pub(super) spec: SpecArgs,
     /// Start it, and return when it runs
     #[arg(long)]
     pub(super) start: bool,
@@ -208,39 +178,6 @@ pub(super) struct RmArgs {
     /// Kill what runs first, and remove what is damaged too
     #[arg(long)]
     pub(super) force: bool,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct SendArgs {
-    /// The VM
-    pub(super) name: String,
-    /// What to type; \n \r \t \xNN and \\ are understood, and no newline is added
-    #[arg(required = true, value_name = "TEXT")]
-    pub(super) text: Vec<String>,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct ExpectArgs {
-    /// The VM
-    pub(super) name: String,
-    /// A regular expression; ^ and $ match at each line
-    #[arg(allow_hyphen_values = true)]
-    pub(super) regex: String,
-    /// How long to wait, in seconds
-    #[arg(long, value_name = "S", value_parser = seconds, default_value = "30")]
-    pub(super) timeout: Duration,
-    /// Where to begin instead of the last `send`
-    #[arg(long)]
-    pub(super) from: Option<Beginning>,
-}
-
-/// Where `expect` begins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum Beginning {
-    /// With what comes from now on
-    Now,
-    /// Where this boot began
-    Boot,
 }
 
 #[derive(Debug, Args)]
@@ -338,6 +275,7 @@ impl Command {
         match self {
             Self::Doctor(_) => "doctor",
             Self::Create(_) => "create",
+            Self::Run(_) => "run",
             Self::Start(_) => "start",
             Self::Stop(_) => "stop",
             Self::Restart(_) => "restart",
@@ -348,6 +286,8 @@ impl Command {
             Self::Ls => "ls",
             Self::Info(_) => "info",
             Self::Console(_) => "console",
+            Self::Exec(_) => "exec",
+            Self::Cp(_) => "cp",
             Self::Send(_) => "send",
             Self::Expect(_) => "expect",
             Self::Screen(_) => "screen",

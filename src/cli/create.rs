@@ -2,33 +2,24 @@
 
 use serde_json::json;
 
-use super::args::CreateArgs;
+use super::args::{CreateArgs, SpecArgs};
 use super::context::Context;
 use super::lifecycle;
 use super::output::{self, Outcome, Reply};
 use super::runtime::block_on;
-use crate::fleet::{self, Draft};
+use crate::backends::accel::Chosen;
+use crate::backends::resolve::Resolved;
+use crate::fault::Failure;
+use crate::fleet::{self, Draft, Fleet};
 use crate::vm::Operation;
 
 pub(super) fn run(context: &Context, args: CreateArgs) -> Outcome {
     let (start, wait) = (args.start || args.wait.wait, args.wait.wait);
     let timeout = Context::ready_timeout(args.wait.timeout);
     let fleet = &context.fleet;
-    let draft = draft(args, context.backend.clone());
+    let draft = draft(args.name, args.spec, context.backend.clone());
     let name = fleet.create(&draft)?;
-    let (backend, chosen) = fleet.choice(&draft)?;
-    if backend.requested == "auto" {
-        output::note(&output::inert(&format!(
-            "backend: {} ({})",
-            backend.backend,
-            backend.told()
-        )));
-    }
-    let doubt = chosen.ok().filter(|chosen| chosen.is_doubtful);
-    if let Some(doubt) = &doubt {
-        let warning = format!("warning: {} is doubtful: {}", doubt.accel, doubt.reason);
-        output::note(&output::inert(&warning));
-    }
+    let (backend, doubt) = tell_choice(fleet, &draft)?;
     let booted = if start {
         block_on(async {
             let name = name.as_str();
@@ -61,9 +52,30 @@ pub(super) fn run(context: &Context, args: CreateArgs) -> Outcome {
     Ok(reply)
 }
 
-fn draft(args: CreateArgs, backend: Option<String>) -> Draft {
+/// Tells a person which backend was chosen, and whether that is doubtful.
+pub(super) fn tell_choice(
+    fleet: &Fleet,
+    draft: &Draft,
+) -> Result<(Resolved, Option<Chosen>), Failure> {
+    let (backend, chosen) = fleet.choice(draft)?;
+    if backend.requested == "auto" {
+        output::note(&output::inert(&format!(
+            "backend: {} ({})",
+            backend.backend,
+            backend.told()
+        )));
+    }
+    let doubt = chosen.ok().filter(|chosen| chosen.is_doubtful);
+    if let Some(doubt) = &doubt {
+        let warning = format!("warning: {} is doubtful: {}", doubt.accel, doubt.reason);
+        output::note(&output::inert(&warning));
+    }
+    Ok((backend, doubt))
+}
+
+pub(super) fn draft(name: Option<String>, args: SpecArgs, backend: Option<String>) -> Draft {
     Draft {
-        name: args.name,
+        name,
         backend,
         image: args.image,
         vcpu_count: args.cpus,

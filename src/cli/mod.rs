@@ -20,10 +20,12 @@ mod boots;
 mod config;
 mod console;
 mod context;
+mod cp;
 mod create;
 mod dashboard;
 mod doctor;
 mod escapes;
+mod exec;
 mod expect;
 mod figures;
 mod generate;
@@ -36,6 +38,8 @@ mod man;
 mod mend;
 mod output;
 mod pty;
+mod reach;
+mod run;
 mod runtime;
 mod screen;
 mod send;
@@ -75,6 +79,7 @@ fn run(cli: Cli) -> Outcome {
     match command {
         Command::Doctor(args) => doctor::run(&context, &args),
         Command::Create(args) => create::run(&context, *args),
+        Command::Run(args) => run::run(&context, *args),
         Command::Start(args) => lifecycle::start(&context, &args),
         Command::Stop(args) => lifecycle::stop(&context, &args),
         Command::Restart(args) => lifecycle::restart(&context, &args),
@@ -85,6 +90,8 @@ fn run(cli: Cli) -> Outcome {
         Command::Ls => ls::ls(&context),
         Command::Info(args) => ls::info(&context, &args),
         Command::Console(args) => console::run(&context, &args),
+        Command::Exec(args) => exec::run(&context, &args),
+        Command::Cp(args) => cp::run(&context, &args),
         Command::Send(args) => send::run(&context, &args),
         Command::Expect(args) => expect::run(&context, &args),
         Command::Screen(args) => screen::run(&context, &args),

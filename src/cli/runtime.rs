@@ -8,6 +8,18 @@ use crate::fault::{Code, Failure};
 pub(super) fn block_on<T>(
     conversation: impl Future<Output = Result<T, Failure>>,
 ) -> Result<T, Failure> {
+    converse(async {
+        tokio::select! {
+            result = conversation => result,
+            Ok(()) = tokio::signal::ctrl_c() => Err(Failure::new(Code::Interrupted, "interrupted")),
+        }
+    })
+}
+
+/// Runs a conversation to its end, whatever signals come.
+pub(super) fn converse<T>(
+    conversation: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -17,10 +29,5 @@ pub(super) fn block_on<T>(
                 format!("could not make an event loop: {error}"),
             )
         })?;
-    runtime.block_on(async {
-        tokio::select! {
-            result = conversation => result,
-            Ok(()) = tokio::signal::ctrl_c() => Err(Failure::new(Code::Interrupted, "interrupted")),
-        }
-    })
+    runtime.block_on(conversation)
 }

@@ -1,12 +1,14 @@
 //! A terminal for a serial line: engine, query responder, key encoding, sanitising.
 //!
 //! Guest output is hostile. It is parsed here and nowhere else, under `catch_unwind`; what leaves
-//! this room are cells, text without controls, and replies that carry no text of the guest's.
+//! this room are cells, text without controls, replies that carry no text of the guest's, and for
+//! commands whose terminal is the user's own what [`Filter`] lets through.
 //! The engine (`alacritty_terminal`) stays behind [`Terminal`]: no other room names its types.
 
 pub mod cells;
 mod engine;
 pub mod expect;
+mod filter;
 pub mod keys;
 mod limit;
 #[cfg(test)]
@@ -18,6 +20,7 @@ mod sanitize;
 mod screen;
 mod terminal;
 
+pub use filter::Filter;
 pub use sanitize::{Stripper, sanitize_line};
 pub use screen::{Attribute, Attributes, Cell, Color, Cursor, CursorShape, Screen, Size};
 pub use terminal::{Modes, Terminal};

@@ -1,6 +1,7 @@
-//! The agent's protocol: one JSON object a line, either side may restart. It travels over a
-//! virtio-serial port, or over a virtio socket where the machine has no such port; there the agent
-//! is the one that calls, and calls again when the host's end was gone.
+//! The lines of the agent's protocol: one JSON object each, either side may restart. They travel
+//! over a virtio-serial port, or over a virtio socket where the machine has no such port; there the
+//! agent is the one that calls, and calls again when the host's end was gone. Between them go the
+//! frames of [`super::protocol`].
 //!
 //! The agent itself (`src/bin/smolvm-agent/`) is dependency-free apart from `nix` and keeps its own
 //! small writer and reader of these lines, `wire.rs`; the tests here include it and hold the two
@@ -9,7 +10,10 @@
 use serde::{Deserialize, Serialize};
 
 /// The version of this protocol.
-pub const PROTOCOL: u32 = 1;
+pub const PROTOCOL: u32 = 2;
+
+/// The first version that knows frames.
+pub const FRAMES: u32 = 2;
 
 /// The name of the virtio-serial port, as QEMU and `/dev/virtio-ports` have it.
 pub const PORT_NAME: &str = "org.smolvm.agent.0";
@@ -31,6 +35,9 @@ pub enum FromAgent {
         /// The guest's own clock at each of the agent's stages, in µs since the guest's boot.
         #[serde(default)]
         stages: std::collections::BTreeMap<String, u64>,
+        /// The session of the host's hello, in which frames flow from here on.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        session: Option<u64>,
     },
     /// A request was understood and is being carried out.
     Ack {
@@ -47,11 +54,20 @@ pub enum ToAgent {
     Hello {
         /// [`PROTOCOL`] of the host.
         protocol: u32,
+        /// A number of the host's own choice, another one each time. What ran for the session
+        /// before it is killed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        session: Option<u64>,
     },
     /// Sync file systems and power off.
     PowerOff,
     /// Sync file systems and reboot.
     Reboot,
+    /// What time it is: a guest that was paused does not know.
+    Clock {
+        /// µs since 1970.
+        unix_us: u64,
+    },
     /// The size of the terminal on the serial line.
     Resize {
         /// Rows.
@@ -67,9 +83,6 @@ mod backoff;
 #[cfg(test)]
 #[path = "../bin/smolvm-agent/devices.rs"]
 mod devices;
-#[cfg(test)]
-#[path = "../bin/smolvm-agent/lines.rs"]
-mod lines;
 #[cfg(test)]
 #[path = "../bin/smolvm-agent/wire.rs"]
 mod wire;
@@ -89,33 +102,58 @@ mod tests {
         assert_eq!(wire::PORT_NAME, PORT_NAME);
         assert_eq!(wire::VSOCK_PORT, VSOCK_PORT);
         let stages = [("init", 999_189), ("odd \"stage\"\\\u{1}é", u64::MAX)];
-        let line = wire::ready("0.1.0", stages.into_iter());
+        let line = wire::ready("0.1.0", Some(u64::MAX), stages.into_iter());
         assert_eq!(line.find('\n'), Some(line.len() - 1), "one line");
         let FromAgent::Ready {
             protocol,
             version,
             stages: read,
+            session,
         } = serde_json::from_str(&line).unwrap()
         else {
             panic!("{line}")
         };
         assert_eq!((protocol, version.as_str()), (PROTOCOL, "0.1.0"));
-        assert_eq!(read.len(), 2);
+        assert_eq!((read.len(), session), (2, Some(u64::MAX)));
         assert!(
             stages
                 .iter()
                 .all(|(stage, at)| read.get(*stage) == Some(at))
         );
-        let none = wire::ready("0", std::iter::empty());
-        assert!(serde_json::from_str::<FromAgent>(&none).is_ok());
+        let none = wire::ready("0", None, std::iter::empty());
+        let none = serde_json::from_str::<FromAgent>(&none).unwrap();
+        assert!(matches!(none, FromAgent::Ready { session: None, .. }));
     }
 
     #[test]
     fn the_agent_reads_every_request_that_the_host_writes_and_acknowledges_it() {
         let requests = [
-            (ToAgent::Hello { protocol: PROTOCOL }, Request::Hello),
+            (
+                ToAgent::Hello {
+                    protocol: PROTOCOL,
+                    session: Some(u64::MAX),
+                },
+                Request::Hello {
+                    session: Some(u64::MAX),
+                },
+            ),
+            (
+                ToAgent::Hello {
+                    protocol: 1,
+                    session: None,
+                },
+                Request::Hello { session: None },
+            ),
             (ToAgent::PowerOff, Request::PowerOff),
             (ToAgent::Reboot, Request::Reboot),
+            (
+                ToAgent::Clock {
+                    unix_us: 1_800_000_000_000_000,
+                },
+                Request::Clock {
+                    unix_us: 1_800_000_000_000_000,
+                },
+            ),
             (
                 ToAgent::Resize {
                     rows: 50,

@@ -1,7 +1,5 @@
 use super::backoff::Backoff;
 use super::devices::{self, Wave};
-use super::lines::{LONGEST_BACKLOG, Lines};
-use super::wire::{LONGEST_LINE, Request};
 
 #[test]
 fn a_host_that_is_not_there_is_called_ever_less_often_up_to_a_limit() {
@@ -24,54 +22,6 @@ fn a_host_that_stayed_for_a_while_is_called_back_at_once_and_one_that_hangs_up_i
     assert_eq!(backoff.after_ms(5_000), 100);
     assert_eq!(backoff.after_ms(4_999), 200);
     assert_eq!(backoff.after_ms(u64::MAX), 100);
-}
-
-#[test]
-fn requests_are_read_however_the_bytes_are_split_and_amid_noise() {
-    let mut bytes = b"\xff\x00noise\n\n{\"say\":1}\n{\"say\":\"hello\",\"protocol\":1}\n".to_vec();
-    bytes.extend(vec![b'x'; 3 * LONGEST_LINE]);
-    bytes.extend(b"\n{\"say\":\"reboot\"}\n{\"say\":\"power_off\"}");
-    let mut random = fastrand::Rng::with_seed(7);
-    for _ in 0..50 {
-        let (mut lines, mut requests) = (Lines::default(), Vec::new());
-        let mut rest = &bytes[..];
-        while !rest.is_empty() {
-            let (piece, tail) = rest.split_at(random.usize(1..=rest.len().min(700)));
-            lines.take(piece, &mut requests);
-            rest = tail;
-        }
-        // The last line has no end yet.
-        assert_eq!(requests, [Request::Hello, Request::Reboot]);
-        lines.take(b"\n", &mut requests);
-        assert_eq!(requests.last(), Some(&Request::PowerOff));
-    }
-}
-
-#[test]
-fn half_a_line_of_a_host_that_went_away_does_not_spoil_the_next_hosts_first() {
-    let (mut lines, mut requests) = (Lines::default(), Vec::new());
-    for half in [&b"{\"say\":\"power"[..], &[b'x'; LONGEST_LINE + 1]] {
-        lines.take(half, &mut requests);
-        lines.cut();
-        lines.take(b"{\"say\":\"hello\"}\n", &mut requests);
-        assert_eq!(std::mem::take(&mut requests), [Request::Hello]);
-    }
-}
-
-#[test]
-fn lines_wait_whole_for_a_host_that_does_not_read_and_take_bounded_memory() {
-    let mut lines = Lines::default();
-    let line = "x".repeat(999) + "\n";
-    for _ in 0..1000 {
-        lines.queue(&line);
-    }
-    let waiting = lines.waiting().len();
-    assert!(waiting <= LONGEST_BACKLOG && waiting > LONGEST_BACKLOG - line.len());
-    assert_eq!(waiting % line.len(), 0, "no half line");
-    lines.written(1);
-    assert_eq!(lines.waiting().len(), waiting - 1);
-    lines.written(usize::MAX);
-    assert!(lines.waiting().is_empty());
 }
 
 #[test]

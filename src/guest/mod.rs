@@ -23,7 +23,9 @@ mod kernel;
 mod metadata;
 mod modules;
 mod packages;
+pub(crate) mod protocol;
 mod staging;
+pub(crate) mod tree;
 
 pub use elf::ElfError;
 pub use error::GuestError;

@@ -59,6 +59,7 @@ impl Fault for ClientError {
 pub struct Client {
     listener: Listener,
     talker: Talker,
+    protocol: u32,
     next_id: u64,
 }
 
@@ -113,11 +114,12 @@ impl Client {
             .map_err(|_| unreachable(std::io::ErrorKind::TimedOut.into()))??;
         match heard {
             Some(ServerFrame::Hello {
-                protocol: 1..=PROTOCOL,
+                protocol: protocol @ 1..=PROTOCOL,
                 ..
             }) => Ok(Self {
                 listener,
                 talker,
+                protocol,
                 next_id: 1,
             }),
             Some(other) => Err(listener.nonsense(&format!("{other:?} in place of a hello"))),
@@ -139,6 +141,11 @@ impl Client {
                 None => return Err(ClientError::Closed(self.listener.name.clone()).into()),
             }
         }
+    }
+
+    /// The protocol that both speak, at most [`PROTOCOL`].
+    pub fn protocol(&self) -> u32 {
+        self.protocol
     }
 
     /// The halves apart, for a console: one task listens while another types.

@@ -10,3 +10,4 @@ pub mod log;
 pub mod protocol;
 pub mod server;
 pub mod spawn;
+pub(crate) mod stream;

@@ -11,12 +11,17 @@
 use serde::{Deserialize, Serialize};
 
 use crate::fault::Failure;
+use crate::guest::protocol::frame::Frame;
+use crate::guest::protocol::message::Message;
 use crate::vm::{BootPhase, Exit, Figures, Phase};
 
 pub mod codec;
 
 /// The version of this protocol.
-pub const PROTOCOL: u32 = 1;
+pub const PROTOCOL: u32 = 2;
+
+/// The first version with streams to the guest's agent.
+pub const STREAMS: u32 = 2;
 
 /// The longest frame that is accepted, in bytes: a peer that claims more is cut off.
 pub const LONGEST_FRAME: usize = 1 << 20;
@@ -40,6 +45,41 @@ pub enum ClientFrame {
     },
     /// Bytes for the guest's serial line, typed by a person or by `send`.
     Input(Vec<u8>),
+    /// A piece of a stream to the guest's agent.
+    Stream(Piece),
+}
+
+/// A piece of a stream between a client and the guest's agent, which the shim passes on. What it
+/// says is the agent's protocol, [`crate::guest::protocol`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Piece {
+    /// The stream, by the number that the client gave it.
+    pub stream: u32,
+    /// What it is.
+    pub kind: u8,
+    /// What it holds.
+    pub payload: Vec<u8>,
+}
+
+impl Piece {
+    /// A message of the agent's protocol on this stream.
+    pub(crate) fn new(stream: u32, message: &Message<'_>) -> Self {
+        let (kind, payload) = message.parts();
+        Self {
+            stream,
+            kind,
+            payload,
+        }
+    }
+
+    /// What it says; `None` when it makes no sense to us.
+    pub(crate) fn message(&self) -> Option<Message<'_>> {
+        Message::decode(&Frame {
+            kind: self.kind,
+            stream: self.stream,
+            payload: &self.payload,
+        })
+    }
 }
 
 /// What a client may ask.
@@ -251,4 +291,6 @@ pub enum ServerFrame {
         /// How many are missing.
         missing: u64,
     },
+    /// A piece of a stream of the guest's agent.
+    Stream(Piece),
 }

@@ -8,8 +8,10 @@
 mod bad_input;
 mod choice;
 mod console;
+mod cp;
 mod dashboard;
 mod doctor;
+mod exec;
 mod firecracker;
 mod firecracker_dashboard;
 mod lifecycle;
@@ -17,6 +19,7 @@ mod lifecycle;
 mod network;
 mod picture;
 mod root_disk;
+mod run;
 mod stand_in;
 mod support;
 mod survival;

@@ -348,7 +348,7 @@ async fn listen(
                 let refused = SessionEvent::Refused(operations::harmless(failure));
                 tell(outbox, session(refused)).await;
             }
-            ServerFrame::Answer { .. } | ServerFrame::Hello { .. } => {}
+            ServerFrame::Answer { .. } | ServerFrame::Hello { .. } | ServerFrame::Stream(_) => {}
         }
     }
     Ok(())

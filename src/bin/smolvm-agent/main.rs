@@ -2,24 +2,34 @@
 //! starts a shell on the serial line, and says *ready* to the host once that shell reads.
 //!
 //! The program is linked statically (`build.rs`), has no thread, and starts no process but the
-//! shell, and busybox where the image lacks its links. It never ends by itself: whatever fails
+//! shell, what the host asks for, and busybox where the image lacks its links. It never ends by itself: whatever fails
 //! becomes one line on the console, and a panic becomes an emergency shell, because the death of
 //! PID 1 is the death of the guest.
 
 mod backoff;
 mod cmdline;
+mod command;
 mod devices;
-mod lines;
 mod log;
 mod modules;
 mod mounts;
 mod net;
 mod port;
 mod power;
+#[path = "../../guest/protocol/mod.rs"]
+#[expect(dead_code, reason = "the other half of it is the host's")]
+mod protocol;
 mod root;
 mod serve;
 mod shell;
 mod stages;
+mod start;
+mod streams;
+mod transfer;
+#[path = "../../guest/tree/mod.rs"]
+#[expect(dead_code, reason = "the host tells how far it is")]
+mod tree;
+mod users;
 mod vsock;
 mod wire;
 

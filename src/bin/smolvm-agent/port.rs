@@ -1,5 +1,5 @@
-//! The agent's way to the host: lines over a virtio-serial port (QEMU) or, in a machine without
-//! one, over a virtio socket (Firecracker). What is said is the same.
+//! The agent's way to the host: a virtio-serial port (QEMU) or, in a machine without one, a virtio
+//! socket (Firecracker). What is said is the same.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Write};
@@ -9,15 +9,27 @@ use std::path::Path;
 use nix::libc;
 use nix::sys::epoll::{Epoll, EpollEvent, EpollFlags};
 
-use crate::lines::Lines;
 use crate::modules::{drives, entries, text};
+use crate::protocol::frame::Decoder;
 use crate::vsock::Vsock;
-use crate::wire::{PORT_NAME, Request};
+use crate::wire::{LONGEST_LINE, PORT_NAME};
+
+/// What may wait for a host that does not read, in bytes; a line that would pass it is dropped.
+/// Streams stop sooner.
+const LONGEST_BACKLOG: usize = 512 * 1024;
+
+/// What is read at once, in bytes. A port gives at most a page.
+const CHUNK: usize = 16 * 1024;
 
 /// The way to the host, watched by the caller's epoll.
 pub(crate) struct Port {
     carrier: Carrier,
-    lines: Lines,
+    /// What the host says.
+    pub(crate) incoming: Decoder,
+    /// What it has not taken yet.
+    pub(crate) outgoing: Vec<u8>,
+    /// The session in which frames flow.
+    pub(crate) session: Option<u64>,
     /// What a host that comes hears first.
     greeting: Option<String>,
     /// What epoll says when there is something to do here.
@@ -48,23 +60,39 @@ impl Port {
         };
         Some(carrier.map(|carrier| Self {
             carrier,
-            lines: Lines::default(),
+            incoming: Decoder::new(LONGEST_LINE),
+            outgoing: Vec::new(),
+            session: None,
             greeting: None,
             token,
         }))
     }
 
     /// Greets whoever is there, and from now on everybody who comes by a socket.
-    pub(crate) fn greet(&mut self, greeting: &str) {
-        self.greeting = Some(greeting.to_owned());
-        self.say(greeting);
+    pub(crate) fn greet(&mut self, now: &str, later: String) {
+        self.greeting = Some(later);
+        self.say(now);
     }
 
     /// Says a line, now or as soon as the host reads it.
     pub(crate) fn say(&mut self, line: &str) {
-        if self.carrier.device().is_some() {
-            self.lines.queue(line);
+        if self.carrier.device().is_some() && self.outgoing.len() + line.len() <= LONGEST_BACKLOG {
+            self.outgoing.extend_from_slice(line.as_bytes());
             self.flush();
+        }
+    }
+
+    /// A host begins a session, or goes on without: what was meant for another is forgotten.
+    pub(crate) fn begin(&mut self, session: Option<u64>) {
+        if self.session.is_some() || session.is_some() {
+            // What was cut off ends here, for a host that knows lines alone until we greet it.
+            self.outgoing.clear();
+            self.outgoing.push(b'\n');
+        }
+        self.session = session;
+        match session {
+            Some(_) => self.incoming.expect_frames(),
+            None => self.incoming.expect_lines(),
         }
     }
 
@@ -76,63 +104,65 @@ impl Port {
         }
     }
 
-    /// Does what epoll's news makes possible and returns what the host asks for.
-    pub(crate) fn attend(&mut self, news: EpollFlags) -> Vec<Request> {
+    /// Does what epoll's news makes possible without hearing the host.
+    pub(crate) fn attend(&mut self, news: EpollFlags) {
         if let Carrier::Vsock(vsock) = &mut self.carrier
             && vsock.answered(news)
             && let Some(greeting) = &self.greeting
         {
-            self.lines.queue(greeting);
+            self.outgoing.extend_from_slice(greeting.as_bytes());
         }
         self.flush();
-        self.requests()
     }
 
     /// Writes what waits, as far as the host takes it.
-    fn flush(&mut self) {
-        while !self.lines.waiting().is_empty() {
+    pub(crate) fn flush(&mut self) {
+        let mut written = 0;
+        while written < self.outgoing.len() {
             let Some(mut device) = self.carrier.device() else {
-                return;
+                break;
             };
-            match device.write(self.lines.waiting()) {
-                Ok(written @ 1..) => self.lines.written(written),
+            match device.write(&self.outgoing[written..]) {
+                Ok(count @ 1..) => written += count,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 // Nobody who reads: the next edge brings us back.
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
                 _ => return self.ended(),
             }
         }
+        self.outgoing.drain(..written);
     }
 
-    /// Reads all that the host has said and takes the requests from it.
-    fn requests(&mut self) -> Vec<Request> {
-        let mut requests = Vec::new();
-        let mut chunk = [0; 1024];
+    /// Reads once what the host says; `None` when there is nothing now, `false` when it is gone.
+    pub(crate) fn fill(&mut self) -> Option<bool> {
+        let mut chunk = [0; CHUNK];
         loop {
-            let Some(mut device) = self.carrier.device() else {
-                return requests;
-            };
+            let mut device = self.carrier.device()?;
             match device.read(&mut chunk) {
-                Ok(read @ 1..) => self.lines.take(&chunk[..read], &mut requests),
+                Ok(read @ 1..) => {
+                    self.incoming.push(&chunk[..read]);
+                    return Some(true);
+                }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return requests,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return None,
                 _ => {
                     self.ended();
-                    return requests;
+                    return Some(false);
                 }
             }
         }
     }
 
     /// The host is gone, and what it has not said or heard to the end with it. A serial port keeps
-    /// what it has to say for the next host.
+    /// the lines that it has to say for the next host.
     fn ended(&mut self) {
-        match &mut self.carrier {
-            Carrier::Serial(_) => self.lines.cut(),
-            Carrier::Vsock(vsock) => {
-                vsock.hang_up();
-                self.lines = Lines::default();
-            }
+        self.incoming.cut();
+        if self.session.take().is_some() {
+            self.outgoing.clear();
+        }
+        if let Carrier::Vsock(vsock) = &mut self.carrier {
+            vsock.hang_up();
+            self.outgoing.clear();
         }
     }
 }

@@ -19,8 +19,11 @@ use crate::log::warn;
 use crate::modules::Modules;
 use crate::port::Port;
 use crate::power::{self, End};
+use crate::protocol::frame::Incoming;
+use crate::protocol::message::Message;
 use crate::shell::Shell;
-use crate::stages::{Stages, now_us};
+use crate::stages::{Stages, now_us, set_clock};
+use crate::streams::{self, Streams};
 use crate::wire::{self, Request};
 
 const SIGNALS: u64 = 0;
@@ -41,8 +44,10 @@ pub(crate) struct Agent {
     /// The kernel's news of devices, until the port is found.
     uevents: Option<OwnedFd>,
     port: Option<Port>,
-    /// The line that says *ready*, once that is true.
-    ready: Option<String>,
+    /// The guest is ready.
+    ready: bool,
+    /// What runs for the host.
+    streams: Streams,
 }
 
 impl Agent {
@@ -79,7 +84,8 @@ impl Agent {
             signals,
             uevents,
             port: None,
-            ready: None,
+            ready: false,
+            streams: Streams::default(),
         })
     }
 
@@ -92,17 +98,17 @@ impl Agent {
     ) -> io::Result<Infallible> {
         let born_us = now_us();
         self.find_port(&mut stages);
-        let mut events = [EpollEvent::empty(); 4];
+        let mut events = [EpollEvent::empty(); 64];
         loop {
-            if self.ready.is_none() && shell.reads() {
+            if !self.ready && shell.reads() {
                 stages.mark("ready");
-                self.ready = Some(wire::ready(env!("CARGO_PKG_VERSION"), stages.iter()));
-                self.say_ready();
+                self.ready = true;
+                self.say_ready(&stages);
                 // The host knows; what nobody waited for comes now.
                 modules.load(Wave::Rest);
             }
             let waited_us = now_us().saturating_sub(born_us);
-            let shell_ms = match (self.ready.is_none(), shell.restart_in_ms()) {
+            let shell_ms = match (!self.ready, shell.restart_in_ms()) {
                 (_, Some(0)) => {
                     shell.start();
                     Some(0)
@@ -136,9 +142,11 @@ impl Agent {
                 match event.data() {
                     SIGNALS => self.take_signals(&mut shell)?,
                     UEVENTS => self.find_port(&mut stages),
-                    _ => self.talk(event.events(), &mut shell),
+                    PORT => self.talk(event.events(), &mut shell, &stages),
+                    stream => self.wake(stream),
                 }
             }
+            self.pass_on();
         }
     }
 
@@ -155,7 +163,7 @@ impl Agent {
                 self.port = Some(port);
                 // Closing it takes it out of the watched.
                 self.uevents = None;
-                self.say_ready();
+                self.say_ready(stages);
             }
             Some(Err(error)) => warn(&format!("cannot open the port to the host: {error}")),
         }
@@ -170,34 +178,106 @@ impl Agent {
         while recv(uevents.as_raw_fd(), &mut message, MsgFlags::MSG_DONTWAIT).is_ok() {}
     }
 
-    fn say_ready(&mut self) {
-        if let (Some(port), Some(ready)) = (&mut self.port, &self.ready) {
-            port.greet(ready);
+    fn say_ready(&mut self, stages: &Stages) {
+        if let Some(port) = self.port.as_mut().filter(|_| self.ready) {
+            let line = |session| wire::ready(env!("CARGO_PKG_VERSION"), session, stages.iter());
+            port.greet(&line(port.session), line(None));
         }
     }
 
-    fn talk(&mut self, news: EpollFlags, shell: &mut Shell) {
+    /// Hears the host.
+    fn talk(&mut self, news: EpollFlags, shell: &mut Shell, stages: &Stages) {
+        if let Some(port) = &mut self.port {
+            port.attend(news);
+        }
+        loop {
+            let read = self.port.as_mut().and_then(Port::fill);
+            match read {
+                None => return,
+                // Nobody hears what still runs for a host that is gone.
+                Some(false) => return self.streams.reset(),
+                Some(true) => {}
+            }
+            while let Some(request) = self.next_request(shell) {
+                self.obey(request, shell, stages);
+            }
+        }
+    }
+
+    /// The next request in what was read; frames before it go to their streams.
+    fn next_request(&mut self, shell: &Shell) -> Option<Request> {
+        let port = self.port.as_mut()?;
+        loop {
+            let lost = port.incoming.is_lost();
+            match port.incoming.next()? {
+                Incoming::Line(line) => {
+                    let request = std::str::from_utf8(line).ok().and_then(Request::parse);
+                    // Amid the ruins of a frame only a greeting is believed.
+                    match request {
+                        Some(Request::Hello { .. }) => return request,
+                        Some(_) if !lost => return request,
+                        _ => {}
+                    }
+                }
+                Incoming::Frame(frame) => {
+                    if let Some(said) = Message::decode(&frame) {
+                        let (id, out) = (frame.stream, &mut port.outgoing);
+                        self.streams.hear(id, said, shell.root(), &self.epoll, out);
+                    }
+                }
+            }
+        }
+    }
+
+    fn obey(&mut self, request: Request, shell: &mut Shell, stages: &Stages) {
+        let end = match request {
+            Request::Hello { session } => {
+                self.streams.reset();
+                if let Some(port) = &mut self.port {
+                    port.begin(session);
+                }
+                return self.say_ready(stages);
+            }
+            Request::Clock { unix_us } => {
+                if let Err(error) = set_clock(unix_us) {
+                    warn(&format!("cannot set the clock: {error}"));
+                }
+                None
+            }
+            Request::Resize { rows, columns } => {
+                shell.resize(rows, columns);
+                None
+            }
+            Request::PowerOff => Some(End::PowerOff),
+            Request::Reboot => Some(End::Reboot),
+        };
+        if let Some(port) = &mut self.port {
+            port.say(&wire::ack(request));
+        }
+        if let Some(end) = end {
+            self.end(end);
+        }
+    }
+
+    fn wake(&mut self, token: u64) {
+        if let Some(port) = self.port.as_mut().filter(|_| token >= streams::TOKENS) {
+            self.streams.wake(token, &mut port.outgoing);
+        }
+    }
+
+    /// Passes on what commands have written, as far as the host takes it.
+    fn pass_on(&mut self) {
         let Some(port) = &mut self.port else {
             return;
         };
-        for request in port.attend(news) {
-            let end = match request {
-                Request::Hello => {
-                    self.say_ready();
-                    continue;
-                }
-                Request::Resize { rows, columns } => {
-                    shell.resize(rows, columns);
-                    None
-                }
-                Request::PowerOff => Some(End::PowerOff),
-                Request::Reboot => Some(End::Reboot),
-            };
-            if let Some(port) = &mut self.port {
-                port.say(&wire::ack(request));
+        loop {
+            self.streams.pump(&mut port.outgoing);
+            if port.outgoing.is_empty() {
+                return;
             }
-            if let Some(end) = end {
-                self.end(end);
+            port.flush();
+            if !port.outgoing.is_empty() {
+                return;
             }
         }
     }
@@ -205,7 +285,7 @@ impl Agent {
     fn take_signals(&mut self, shell: &mut Shell) -> io::Result<()> {
         while let Some(news) = self.signals.read_signal()? {
             match Signal::try_from(news.ssi_signo.cast_signed()) {
-                Ok(Signal::SIGCHLD) => reap(shell),
+                Ok(Signal::SIGCHLD) => self.reap(shell),
                 Ok(Signal::SIGUSR1 | Signal::SIGUSR2) => self.end(End::PowerOff),
                 Ok(Signal::SIGTERM | Signal::SIGINT) => self.end(End::Reboot),
                 _ => {}
@@ -214,19 +294,20 @@ impl Agent {
         Ok(())
     }
 
+    /// Takes every dead child, ours and orphans; signals of one kind are merged, so all at once.
+    fn reap(&mut self, shell: &mut Shell) {
+        while let Ok(status) = waitpid(None, Some(WaitPidFlag::WNOHANG)) {
+            let Some(child) = status.pid() else {
+                return;
+            };
+            shell.ended(child);
+            self.streams.ended(status);
+        }
+    }
+
     fn end(&self, how: End) {
         let error = power::end(how, self.signals.as_fd());
         warn(&format!("cannot end the machine: {error}"));
-    }
-}
-
-/// Takes every dead child, ours and orphans; signals of one kind are merged, so all at once.
-fn reap(shell: &mut Shell) {
-    while let Ok(status) = waitpid(None, Some(WaitPidFlag::WNOHANG)) {
-        let Some(child) = status.pid() else {
-            return;
-        };
-        shell.ended(child);
     }
 }
 

@@ -13,6 +13,7 @@ use nix::sys::signal::SigSet;
 use nix::unistd::Pid;
 
 use crate::cmdline::Cmdline;
+use crate::command::PATH;
 use crate::log::warn;
 use crate::modules::text;
 use crate::root::MOUNT_POINT;
@@ -82,6 +83,11 @@ impl Shell {
     /// Makes the shell live in another root directory.
     pub(crate) fn live_in(&mut self, root: PathBuf) {
         self.root = Some(root);
+    }
+
+    /// The root directory in which it lives, when that is another one.
+    pub(crate) fn root(&self) -> Option<&Path> {
+        self.root.as_deref()
     }
 
     /// Starts the shell as the leader of a session whose terminal is the serial line. One that does
@@ -182,10 +188,7 @@ impl Shell {
             .env_clear()
             .env("HOME", "/root")
             .env("LOGNAME", "root")
-            .env(
-                "PATH",
-                "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-            )
+            .env("PATH", PATH)
             .env("PS1", r"\h:\w# ")
             .env("SHELL", "/bin/sh")
             .env("TERM", "vt220")
@@ -271,7 +274,7 @@ fn open_tty(tty: &Path) -> io::Result<fs::File> {
         .open(tty)
 }
 
-fn winsize(rows: u16, columns: u16) -> libc::winsize {
+pub(crate) fn winsize(rows: u16, columns: u16) -> libc::winsize {
     libc::winsize {
         ws_row: rows,
         ws_col: columns,
@@ -280,7 +283,7 @@ fn winsize(rows: u16, columns: u16) -> libc::winsize {
     }
 }
 
-fn set_size(tty: &fs::File, size: &libc::winsize) -> io::Result<()> {
+pub(crate) fn set_size(tty: &fs::File, size: &libc::winsize) -> io::Result<()> {
     // SAFETY: TIOCSWINSZ reads one `winsize`, which lives until the call returns.
     match unsafe {
         libc::ioctl(

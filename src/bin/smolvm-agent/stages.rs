@@ -1,6 +1,6 @@
 //! When each stage came, on the guest's own clock.
 
-use nix::time::{ClockId, clock_gettime};
+use nix::time::{ClockId, clock_gettime, clock_settime};
 
 /// Stages in order, in µs since the guest's kernel started.
 pub(crate) struct Stages(Vec<(&'static str, u64)>);
@@ -22,6 +22,12 @@ impl Stages {
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, u64)> {
         self.0.iter().copied()
     }
+}
+
+/// Sets the guest's clock to so many µs since 1970.
+pub(crate) fn set_clock(unix_us: u64) -> nix::Result<()> {
+    let time = std::time::Duration::from_micros(unix_us);
+    clock_settime(ClockId::CLOCK_REALTIME, time.into())
 }
 
 /// µs since the kernel started, suspend included.

@@ -5,7 +5,7 @@
 use std::fmt::Write as _;
 
 /// The version of the protocol.
-pub(crate) const PROTOCOL: u32 = 1;
+pub(crate) const PROTOCOL: u32 = 2;
 
 /// The name of the virtio-serial port.
 pub(crate) const PORT_NAME: &str = "org.smolvm.agent.0";
@@ -20,11 +20,19 @@ pub(crate) const LONGEST_LINE: usize = 4096;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Request {
     /// Say *ready* once that is true.
-    Hello,
+    Hello {
+        /// What both repeat before frames flow; a host that knows no frames has none.
+        session: Option<u64>,
+    },
     /// Sync and power off.
     PowerOff,
     /// Sync and reboot.
     Reboot,
+    /// Set the clock.
+    Clock {
+        /// µs since 1970.
+        unix_us: u64,
+    },
     /// The size of the terminal on the serial line.
     Resize {
         /// Rows.
@@ -41,10 +49,16 @@ impl Request {
         let fields = flat_object(line)?;
         let field = |key: &str| fields.iter().find(|(name, _)| *name == key);
         let number = |key: &str| field(key)?.1.parse().ok();
+        let long = |key: &str| field(key)?.1.parse().ok();
         match field("say")?.1 {
-            "hello" => Some(Self::Hello),
+            "hello" => Some(Self::Hello {
+                session: long("session"),
+            }),
             "power_off" => Some(Self::PowerOff),
             "reboot" => Some(Self::Reboot),
+            "clock" => Some(Self::Clock {
+                unix_us: long("unix_us")?,
+            }),
             "resize" => Some(Self::Resize {
                 rows: number("rows")?,
                 columns: number("columns")?,
@@ -56,16 +70,22 @@ impl Request {
     /// Its word in the protocol.
     pub(crate) fn word(self) -> &'static str {
         match self {
-            Self::Hello => "hello",
+            Self::Hello { .. } => "hello",
             Self::PowerOff => "power_off",
             Self::Reboot => "reboot",
+            Self::Clock { .. } => "clock",
             Self::Resize { .. } => "resize",
         }
     }
 }
 
-/// The line that says *ready*; `stages` are names of ours, in µs since the guest's boot.
-pub(crate) fn ready<'a>(version: &str, stages: impl Iterator<Item = (&'a str, u64)>) -> String {
+/// The line that says *ready*, in this session if there is one; `stages` are names of ours, in µs
+/// since the guest's boot.
+pub(crate) fn ready<'a>(
+    version: &str,
+    session: Option<u64>,
+    stages: impl Iterator<Item = (&'a str, u64)>,
+) -> String {
     let mut line = format!(
         r#"{{"say":"ready","protocol":{PROTOCOL},"version":"{}","stages":{{"#,
         escaped(version)
@@ -75,7 +95,11 @@ pub(crate) fn ready<'a>(version: &str, stages: impl Iterator<Item = (&'a str, u6
         // Writing to a string does not fail.
         let _ = write!(line, r#"{comma}"{}":{at_us}"#, escaped(stage));
     }
-    line.push_str("}}\n");
+    line.push('}');
+    if let Some(session) = session {
+        let _ = write!(line, r#","session":{session}"#);
+    }
+    line.push_str("}\n");
     line
 }
 

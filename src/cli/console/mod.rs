@@ -31,6 +31,16 @@ use bar::{Bar, FIT};
 use paste::Paste;
 
 pub(super) fn run(context: &Context, args: &ConsoleArgs) -> Outcome {
+    check(context)?;
+    output::note(&match block_on(until_left(context, args))? {
+        None => format!("left the console of `{}`, which goes on", args.name),
+        Some(how) => format!("VM `{}` ended{how}", args.name),
+    });
+    Ok(Reply::default())
+}
+
+/// Whether a console can be attached to this terminal.
+pub(super) fn check(context: &Context) -> Result<(), Failure> {
     if context.json {
         return Err(Failure::new(Code::UsageError, "a console has no JSON")
             .with_hint("`screen`, `send` and `expect` have"));
@@ -39,16 +49,22 @@ pub(super) fn run(context: &Context, args: &ConsoleArgs) -> Outcome {
         return Err(Failure::new(Code::UsageError, "`console` needs a terminal")
             .with_hint("without one use `send`, `expect`, `screen` and `logs`"));
     }
-    let ending = block_on(attach(context, args))?;
-    output::note(&match ending {
-        Ending::Left => format!("left the console of `{}`, which goes on", args.name),
-        Ending::VmEnded(how) => format!("VM `{}` ended{how}", args.name),
+    Ok(())
+}
+
+/// Attaches until the user leaves, or until the VM ends: then how, in words.
+pub(super) async fn until_left(
+    context: &Context,
+    args: &ConsoleArgs,
+) -> Result<Option<String>, Failure> {
+    match attach(context, args).await? {
+        Ending::Left => Ok(None),
+        Ending::VmEnded(how) => Ok(Some(how)),
         Ending::Told(signal) => {
             let message = format!("the console was told to end by {signal}");
-            return Err(Failure::new(Code::Interrupted, message));
+            Err(Failure::new(Code::Interrupted, message))
         }
-    });
-    Ok(Reply::default())
+    }
 }
 
 /// Why a console ended.

@@ -3,7 +3,7 @@
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::{Answer, ClientFrame, Event, LONGEST_FRAME, Request, ServerFrame};
+use super::{Answer, ClientFrame, Event, LONGEST_FRAME, Piece, Request, ServerFrame};
 use crate::fault::Failure;
 
 /// The bytes of a frame's length field.
@@ -15,12 +15,14 @@ mod kind {
     pub(super) const CLIENT_HELLO: u8 = 1;
     pub(super) const REQUEST: u8 = 2;
     pub(super) const INPUT: u8 = 3;
+    pub(super) const TO_AGENT: u8 = 4;
     pub(super) const SERVER_HELLO: u8 = 129;
     pub(super) const ANSWER: u8 = 130;
     pub(super) const EVENT: u8 = 131;
     pub(super) const OUTPUT: u8 = 132;
     pub(super) const LIVE: u8 = 133;
     pub(super) const GAP: u8 = 134;
+    pub(super) const FROM_AGENT: u8 = 135;
 }
 
 /// Why bytes are no frame, or a frame cannot be sent. The connection is of no use after the former.
@@ -145,6 +147,33 @@ fn binary(out: &mut Vec<u8>, kind: u8, numbers: &[u64], bytes: &[u8]) -> Result<
     })
 }
 
+fn piece(out: &mut Vec<u8>, kind: u8, piece: &Piece) -> Result<(), CodecError> {
+    frame(out, kind, |out| {
+        out.extend(piece.stream.to_le_bytes());
+        out.push(piece.kind);
+        out.extend_from_slice(&piece.payload);
+        Ok(())
+    })
+}
+
+fn read_piece(kind: u8, payload: &[u8]) -> Result<Piece, CodecError> {
+    let [a, b, c, d, of, payload @ ..] = payload else {
+        return Err(too_few(kind, payload));
+    };
+    Ok(Piece {
+        stream: u32::from_le_bytes([*a, *b, *c, *d]),
+        kind: *of,
+        payload: payload.to_vec(),
+    })
+}
+
+fn too_few(kind: u8, payload: &[u8]) -> CodecError {
+    CodecError::Malformed {
+        kind,
+        why: format!("{} bytes are too few", payload.len()),
+    }
+}
+
 /// JSON that is none is malformed; JSON that we cannot place is a newer peer's.
 fn read<T: DeserializeOwned>(
     kind: u8,
@@ -167,10 +196,7 @@ fn numbers<const N: usize>(kind: u8, payload: &[u8]) -> Result<([u64; N], &[u8])
     let mut numbers = [0; N];
     for number in &mut numbers {
         let Some((bytes, tail)) = rest.split_first_chunk() else {
-            return Err(CodecError::Malformed {
-                kind,
-                why: format!("{} bytes are too few", payload.len()),
-            });
+            return Err(too_few(kind, payload));
         };
         *number = u64::from_le_bytes(*bytes);
         rest = tail;
@@ -226,6 +252,7 @@ impl Frame for ClientFrame {
             ),
             Self::Request { id, request } => json(out, kind::REQUEST, &Asked { id: *id, request }),
             Self::Input(bytes) => binary(out, kind::INPUT, &[], bytes),
+            Self::Stream(of) => piece(out, kind::TO_AGENT, of),
         }
     }
 
@@ -245,6 +272,7 @@ impl Frame for ClientFrame {
                 },
             },
             kind::INPUT => Incoming::Frame(Self::Input(payload.to_vec())),
+            kind::TO_AGENT => Incoming::Frame(Self::Stream(read_piece(kind, payload)?)),
             _ => unknown(kind),
         })
     }
@@ -283,6 +311,7 @@ impl Frame for ServerFrame {
             } => binary(out, kind::OUTPUT, &[*offset, *t_us], bytes),
             Self::Live { offset } => binary(out, kind::LIVE, &[*offset], &[]),
             Self::Gap { offset, missing } => binary(out, kind::GAP, &[*offset, *missing], &[]),
+            Self::Stream(of) => piece(out, kind::FROM_AGENT, of),
         }
     }
 
@@ -342,6 +371,7 @@ impl Frame for ServerFrame {
                 let ([offset, missing], _) = numbers(kind, payload)?;
                 Incoming::Frame(Self::Gap { offset, missing })
             }
+            kind::FROM_AGENT => Incoming::Frame(Self::Stream(read_piece(kind, payload)?)),
             _ => unknown(kind),
         })
     }

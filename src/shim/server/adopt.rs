@@ -46,7 +46,7 @@ impl<H: Host> Owner<H> {
         let launched = timeout(DEADLINE, backend.adopt(&launch, process))
             .await
             .map_err(|_| overdue("the adoption of the VMM", DEADLINE))??;
-        self.take_over(launched);
+        self.take_over(launched, true);
         self.resume_boot();
         let spawned = self.boot.spawned;
         let mut halted = None;
@@ -59,9 +59,6 @@ impl<H: Host> Owner<H> {
                 // A log that cannot be read costs the screen, not the VM.
                 let _ = console.remember();
                 self.gap.catch_up(&mut console, &live.serial, t_us);
-            }
-            if let Some(agent) = &mut live.agent {
-                agent.hello();
             }
             halted = timeout(DEADLINE, live.machine.is_paused()).await.ok();
         }

@@ -6,30 +6,29 @@ use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
-use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
-use tokio::sync::{Notify, Semaphore, mpsc};
+use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
 
-use super::console::{Console, Piece};
+use super::console::{self, Console};
 use super::typing::Typed;
 use crate::fault::{Code, Failure};
 use crate::shim::client::is_trusted;
-use crate::shim::protocol::codec::{Decoder, Frame, Incoming};
-use crate::shim::protocol::{Answer, ClientFrame, Event, PROTOCOL, Request, ServerFrame};
+use crate::shim::protocol::codec::{Decoder, Frame};
+use crate::shim::protocol::{Answer, Event, Piece, Request, ServerFrame};
+
+use talk::{Ears, greet, hear, talk};
+
+mod talk;
 
 /// More clients wait in the socket's backlog.
-pub(super) const MOST_CLIENTS: usize = 64;
+pub(super) const MOST_CLIENTS: usize = 256;
 
 /// Answers and events that a client may leave unread; then it is cut off.
 const MOST_UNREAD: usize = 512;
 
 /// The same in bytes; a single frame may be as long as frames can be.
 const MOST_UNREAD_BYTES: usize = 256 * 1024;
-
-/// Typed bytes of one client that the guest has not taken yet; then that client waits.
-const MOST_TYPED: u32 = 64 * 1024;
 
 /// How long a connection may take to say hello.
 const HELLO_DEADLINE: Duration = Duration::from_secs(5);
@@ -50,6 +49,8 @@ pub(super) enum Wish {
         typed: Typed,
     },
     Types(Typed),
+    /// A piece of a stream for the guest's agent.
+    Relays(Piece),
     /// It is gone.
     Leaves,
 }
@@ -59,6 +60,8 @@ pub(super) enum Wish {
 struct Desk {
     /// Frames with the console offset that the client shall have seen before.
     unread: RefCell<VecDeque<(u64, Vec<u8>)>>,
+    /// Pieces of streams as frames. The client has given room for all of them.
+    streams: RefCell<Vec<u8>>,
     /// The client's place in the output, when it is attached.
     place: Cell<Option<Place>>,
     closing: Cell<bool>,
@@ -160,6 +163,16 @@ impl Clients {
         }
     }
 
+    /// Passes on a piece of a stream.
+    pub(super) fn pass(&self, client: ClientId, piece: Piece) {
+        if let Some(desk) = self.desks.get(&client) {
+            let frame = ServerFrame::Stream(piece);
+            // No piece is as long as a frame may be.
+            let _ = frame.encode(&mut desk.streams.borrow_mut());
+            desk.wake.notify_one();
+        }
+    }
+
     /// From now on the client gets output from `offset` on, after the answer to request `id`.
     pub(super) fn attach(&self, client: ClientId, id: u64, offset: u64) {
         if let Some(desk) = self.desks.get(&client) {
@@ -245,9 +258,13 @@ impl Desk {
         {
             return unread.pop_front().map(|(_, bytes)| bytes);
         }
+        let streams = self.streams.take();
+        if !streams.is_empty() {
+            return Some(streams);
+        }
         let place = place?;
         let (frame, next) = match console.borrow().read(place.offset, place.live) {
-            Some(Piece::Output {
+            Some(console::Piece::Output {
                 offset,
                 t_us,
                 bytes,
@@ -266,7 +283,7 @@ impl Desk {
                     },
                 )
             }
-            Some(Piece::Missing { offset, missing }) => {
+            Some(console::Piece::Missing { offset, missing }) => {
                 let offset_after = offset + missing;
                 let frame = ServerFrame::Gap { offset, missing };
                 (
@@ -294,104 +311,5 @@ impl Desk {
         let mut bytes = Vec::new();
         frame.encode(&mut bytes).ok()?;
         Some(bytes)
-    }
-}
-
-struct Ears<'a> {
-    reader: OwnedReadHalf,
-    decoder: &'a mut Decoder,
-}
-
-impl Ears<'_> {
-    /// What the client says next; `None` when it is gone or talks nonsense.
-    async fn next(&mut self) -> Option<Incoming<ClientFrame>> {
-        loop {
-            match self.decoder.take() {
-                Ok(Some(frame)) => return Some(frame),
-                Ok(None) => {}
-                Err(_) => return None,
-            }
-            match self.reader.read_buf(self.decoder.buffer()).await {
-                Ok(0) | Err(_) => return None,
-                Ok(_) => {}
-            }
-        }
-    }
-}
-
-async fn greet(ears: &mut Ears<'_>, writer: &mut OwnedWriteHalf) -> Option<()> {
-    let Incoming::Frame(ClientFrame::Hello { protocol, .. }) = ears.next().await? else {
-        return None;
-    };
-    let hello = ServerFrame::Hello {
-        protocol: protocol.clamp(1, PROTOCOL),
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        pid: std::process::id(),
-    };
-    let mut bytes = Vec::new();
-    hello.encode(&mut bytes).ok()?;
-    writer.write_all(&bytes).await.ok()
-}
-
-async fn hear(
-    client: ClientId,
-    ears: &mut Ears<'_>,
-    desk: &Desk,
-    wishes: &mpsc::Sender<(ClientId, Wish)>,
-) {
-    let credit = std::sync::Arc::new(Semaphore::new(MOST_TYPED as usize));
-    let typed = async |bytes: Vec<u8>| {
-        // A piece that is larger than all credit waits until the guest has taken everything else.
-        let wanted = u32::try_from(bytes.len())
-            .unwrap_or(MOST_TYPED)
-            .min(MOST_TYPED);
-        let credit = std::sync::Arc::clone(&credit);
-        let credit = credit.acquire_many_owned(wanted).await.ok();
-        Typed::new(bytes, credit)
-    };
-    while let Some(incoming) = ears.next().await {
-        let wish = match incoming {
-            Incoming::Frame(ClientFrame::Request {
-                id,
-                request: Request::Send { bytes },
-            }) => Wish::Sends {
-                id,
-                typed: typed(bytes).await,
-            },
-            Incoming::Frame(ClientFrame::Request {
-                id,
-                request: Request::Type { bytes },
-            }) => Wish::Types(Typed {
-                asker: Some((client, id)),
-                ..typed(bytes).await
-            }),
-            Incoming::Frame(ClientFrame::Request { id, request }) => Wish::Asks { id, request },
-            Incoming::Frame(ClientFrame::Input(bytes)) => Wish::Types(typed(bytes).await),
-            Incoming::Unknown { id: Some(id), what } => {
-                let failure = Failure::new(Code::UsageError, what)
-                    .with_hint("restart the VM to give it a newer shim");
-                let result = Err(failure);
-                desk.post(0, &ServerFrame::Answer { id, result });
-                continue;
-            }
-            Incoming::Frame(ClientFrame::Hello { .. }) | Incoming::Unknown { .. } => continue,
-        };
-        if wishes.send((client, wish)).await.is_err() {
-            return;
-        }
-    }
-}
-
-async fn talk(
-    writer: &mut OwnedWriteHalf,
-    desk: &Desk,
-    console: &RefCell<Console>,
-) -> std::io::Result<()> {
-    loop {
-        match desk.next(console) {
-            Some(bytes) => writer.write_all(&bytes).await?,
-            None if desk.closing.get() => return writer.shutdown().await,
-            None => desk.wake.notified().await,
-        }
     }
 }

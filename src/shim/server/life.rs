@@ -84,7 +84,10 @@ impl<H: Host> Owner<H> {
                 self.answer_all(work.askers, &Ok(Answer::Done));
             }
             Ok(Step::Paused) => self.operated(work, Phase::Paused),
-            Ok(Step::Resumed) => self.operated(work, Phase::Running),
+            Ok(Step::Resumed) => {
+                self.operated(work, Phase::Running);
+                self.tell_time();
+            }
             Err(failure) => self.work_failed(work, failure),
         }
     }
@@ -248,7 +251,7 @@ impl<H: Host> Owner<H> {
     fn launched(&mut self, launched: Launched<MachineOf<H>>, work: Work<MachineOf<H>>) {
         let machine = launched.machine.clone();
         let known = !launched.vcpu_threads.is_empty();
-        self.take_over(launched);
+        self.take_over(launched, false);
         self.state.activity = Some("starting: starting the vCPUs".to_owned());
         self.save();
         self.work = Some(Work {
@@ -270,8 +273,8 @@ impl<H: Host> Owner<H> {
         });
     }
 
-    /// Looks after a VMM from now on.
-    pub(super) fn take_over(&mut self, launched: Launched<MachineOf<H>>) {
+    /// Looks after a VMM from now on; `anew` when another shim did before.
+    pub(super) fn take_over(&mut self, launched: Launched<MachineOf<H>>, anew: bool) {
         if !launched.api_calls.is_empty() {
             self.state.api_calls = launched.api_calls;
         }
@@ -291,7 +294,7 @@ impl<H: Host> Owner<H> {
             machine: launched.machine,
             serial: launched.serial,
             serial_open: true,
-            agent: launched.agent.map(Agent::new),
+            agent: launched.agent.map(|channel| Agent::new(channel, anew)),
             exit: launched.exit,
             events: Some(launched.events),
         });
@@ -311,6 +314,7 @@ impl<H: Host> Owner<H> {
             // without a device for it sees.
             self.ending.told = Some(ExitReason::GuestPanic);
         }
+        self.end_streams();
         self.live = None;
         let mut exit = self.ending.exit(process, &self.subject);
         let askers = self.work.take().map(|work| (work.operation, work.askers));

@@ -29,6 +29,8 @@ mod life;
 mod network;
 mod operations;
 mod owner;
+mod relay;
+mod streams;
 mod this_host;
 mod typing;
 mod watch;

@@ -38,6 +38,7 @@ impl<H: Host> Owner<H> {
         match wish {
             Wish::Leaves => {
                 self.clients.forget(client);
+                self.forget_streams(client);
                 self.waiters.retain(|&(of, _, _)| of != client);
             }
             Wish::Types(typed) => {
@@ -53,6 +54,7 @@ impl<H: Host> Owner<H> {
                 let result = self.send(typed);
                 self.clients.answer(client, id, result);
             }
+            Wish::Relays(piece) => self.relay(client, &piece),
             Wish::Asks { id, request } => self.asked(client, id, request),
         }
     }

@@ -319,6 +319,7 @@ impl<H: Host> Owner<H> {
             }
             MachineEvent::Resumed if self.state.phase == Phase::Paused => {
                 self.enter(Phase::Running);
+                self.tell_time();
             }
             MachineEvent::Paused | MachineEvent::Resumed => {}
         }

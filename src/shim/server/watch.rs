@@ -105,15 +105,20 @@ impl<H: Host> Owner<H> {
         agent.write();
         let said = agent.read(&mut self.buffer);
         let at = Instant::now();
-        for word in said {
+        self.tell_pieces(said.pieces);
+        for word in said.lines {
             if let FromAgent::Ready { stages, .. } = word {
                 // Said again to each host that asks; a boot that is written down stays as it is.
                 if let Some(boot) = self.state.boot.as_mut().filter(|_| !self.boot.recorded) {
                     boot.guest_stages = GuestStages::new(stages);
                 }
+                let first = !self.state.ready;
                 let end = self.console.borrow().end();
                 self.stamp(BootPhase::Ready, at, end);
                 self.fit_first();
+                if first {
+                    self.tell_time();
+                }
             }
         }
     }

@@ -85,11 +85,22 @@ impl World {
         self.agent.replace(Some(agent));
     }
 
-    /// The agent hears a line.
+    /// The agent hears a line, beside the greeting and the time.
     pub(super) async fn agent_hears(&self) -> String {
+        loop {
+            let line = self.agent_line().await;
+            if !line.contains("hello") && !line.contains("clock") {
+                return line;
+            }
+        }
+    }
+
+    /// The next line that is said to the agent.
+    pub(super) async fn agent_line(&self) -> String {
         let mut agent = self.agent.take().unwrap();
         let mut line = Vec::new();
-        while line.last() != Some(&b'\n') {
+        while line.len() < 2 || line.last() != Some(&b'\n') {
+            line.retain(|&byte| byte != b'\n');
             line.push(agent.read_u8().await.unwrap());
         }
         self.agent.replace(Some(agent));
