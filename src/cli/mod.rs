@@ -39,6 +39,7 @@ mod mend;
 mod output;
 mod pty;
 mod reach;
+mod record;
 mod run;
 mod runtime;
 mod screen;
@@ -97,6 +98,7 @@ fn run(cli: Cli) -> Outcome {
         Command::Screen(args) => screen::run(&context, &args),
         Command::Pty(args) => pty::run(&context, &args),
         Command::Logs(args) => logs::run(&context, &args),
+        Command::Record(args) => record::run(&context, &args),
         Command::Boots(args) => boots::run(&context, &args),
         Command::Image(command) => image::run(&context, command),
         Command::Config => config::run(&context),
