@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 
 pub(super) use self::guest::{CpArgs, ExecArgs, HowArgs, RunArgs};
-pub(super) use self::serial::{Beginning, ExpectArgs, LogsArgs, RecordArgs, SendArgs};
+pub(super) use self::serial::{Beginning, Clock, ExpectArgs, LogsArgs, RecordArgs, SendArgs};
 pub(super) use self::spec::SpecArgs;
 use super::doctor::DoctorArgs;
 use crate::backends::resolve;

@@ -4,7 +4,7 @@ use crate::console::Size;
 use crate::fault::{Code, Failure};
 use crate::fleet::Fleet;
 use crate::shim::client::{Listener, Talker};
-use crate::shim::log::Reader;
+use crate::shim::log::{Chunk, Reader};
 use crate::shim::protocol::{Answer, ClientFrame, Event, Push, ReplayFrom, Request, ServerFrame};
 use crate::vm::{Exit, Vm, VmPaths};
 
@@ -233,23 +233,40 @@ pub(super) fn read_log(
     to: Option<u64>,
     hole: impl Fn(u64) -> String,
 ) -> Result<Vec<u8>, Failure> {
-    let read = || -> std::io::Result<Vec<u8>> {
+    let mut kept = Vec::new();
+    each_chunk(paths, from, to, |missing, chunk| {
+        if missing > 0 {
+            kept.extend(hole(missing).bytes());
+        }
+        kept.extend_from_slice(&chunk.bytes);
+    })?;
+    Ok(kept)
+}
+
+/// Hands over the kept serial output from one offset to another, or to the end, each piece with how
+/// many bytes are missing between it and the one before.
+pub(super) fn each_chunk(
+    paths: &VmPaths,
+    from: u64,
+    to: Option<u64>,
+    mut take: impl FnMut(u64, &Chunk),
+) -> Result<(), Failure> {
+    let mut read = || -> std::io::Result<()> {
         let log = Reader::open(paths)?;
         let to = to.unwrap_or(u64::MAX);
-        let (mut at, mut kept) = (from, Vec::new());
+        let (mut at, mut is_first) = (from, true);
         while at < to
-            && let Some(chunk) = log.read(at, CHUNK)?
+            && let Some(mut chunk) = log.read(at, CHUNK)?
             && chunk.offset < to
         {
-            if !kept.is_empty() && chunk.offset > at {
-                kept.extend(hole(chunk.offset - at).bytes());
-            }
+            let missing = if is_first { 0 } else { chunk.offset - at };
             let wanted = usize::try_from(to - chunk.offset).unwrap_or(usize::MAX);
-            let got = chunk.bytes.len();
-            kept.extend_from_slice(&chunk.bytes[..wanted.min(got)]);
-            at = chunk.offset + got as u64;
+            chunk.bytes.truncate(wanted);
+            at = chunk.offset + chunk.bytes.len() as u64;
+            is_first = false;
+            take(missing, &chunk);
         }
-        Ok(kept)
+        Ok(())
     };
     read().map_err(|error| {
         let log = paths.console_log.display();

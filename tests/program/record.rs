@@ -1,11 +1,11 @@
-//! `record`: a real guest's boot as an asciicast.
+//! `record` and `logs`: a real guest's boot as an asciicast, with times, and raw.
 
 use std::fs;
 use std::process::Stdio;
 
 use serde_json::Value;
 
-use crate::support::{Bed, wait_until};
+use crate::support::{Bed, Session, Size, wait_until};
 
 /// Time in seconds, kind and text of each event.
 fn events(text: &str) -> Vec<(f64, String, String)> {
@@ -58,4 +58,40 @@ fn a_boot_is_recorded_as_it_was_and_on_until_the_vm_ends() {
     assert!(!text.contains("u001b]"), "a title came through");
     let heard = events(&text);
     assert_eq!(heard.last().unwrap().2, "\u{1b}[!p\u{1b}[m");
+}
+
+#[test]
+fn the_log_comes_with_times_or_raw_but_raw_on_no_terminal() {
+    let bed = Bed::with_web();
+    bed.run(&["send", "web", "printf '\\033[31msaid %s' $((6*7))\\n"])
+        .ok();
+    bed.run(&["expect", "web", "said 42"]).ok();
+    let timed = bed.run(&["logs", "web", "--times", "boot"]).ok().stdout;
+    let time = |what: &str| -> f64 {
+        let line = timed.lines().find(|line| line.contains(what)).unwrap();
+        line.split_whitespace().next().unwrap().parse().unwrap()
+    };
+    let boots = bed.json(&["boots", "web"]);
+    let kernel = boots["boots"][0]["phases"]["kernel"].as_f64().unwrap();
+    assert!(
+        (time("Linux version") - kernel / 1e6).abs() < 0.05,
+        "{timed}"
+    );
+    assert!(time("said 42") > time("Linux version"));
+    let lines = bed.json(&["logs", "web", "--times", "wall", "--tail", "1"]);
+    assert_eq!(lines["lines"].as_array().unwrap().len(), 1, "{lines:#}");
+
+    let file = bed.home().join("web.log");
+    let path = file.to_str().unwrap();
+    bed.run(&["logs", "web", "--raw", "--output", path]).ok();
+    assert!(
+        fs::read_to_string(&file)
+            .unwrap()
+            .contains("\x1b[31msaid 42")
+    );
+    let refused = bed.run(&["logs", "web", "--output", path]);
+    refused.failed(1, &["there already"]);
+    let mut session = Session::program(&bed, Size(80, 24), &["logs", "web", "--raw"], &[]);
+    assert_eq!(session.exit_code(), 2);
+    session.wait_for("a terminal obeys");
 }

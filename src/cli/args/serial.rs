@@ -53,6 +53,27 @@ pub(in crate::cli) struct LogsArgs {
     /// Only this boot, by its number in `boots`
     #[arg(long, value_name = "K")]
     pub(in crate::cli) boot: Option<u64>,
+    /// When each line came: since its boot's power-on, or by the wall clock
+    #[arg(long, value_name = "CLOCK", conflicts_with_all = ["follow", "raw"])]
+    pub(in crate::cli) times: Option<Clock>,
+    /// Every byte as the guest said it, escapes too; not on a terminal unless forced
+    #[arg(long, conflicts_with_all = ["follow", "tail"])]
+    pub(in crate::cli) raw: bool,
+    /// On a terminal all the same, which then obeys the guest
+    #[arg(long, requires = "raw")]
+    pub(in crate::cli) force: bool,
+    /// Into this file, which must not be there yet
+    #[arg(short, long, value_name = "FILE", conflicts_with = "follow")]
+    pub(in crate::cli) output: Option<PathBuf>,
+}
+
+/// From when times count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum Clock {
+    /// Seconds since the boot's power-on
+    Boot,
+    /// Date and time, UTC
+    Wall,
 }
 
 #[derive(Debug, Args)]

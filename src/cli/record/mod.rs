@@ -1,6 +1,5 @@
 //! `record`: a boot's serial output as an asciicast.
 
-use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -157,15 +156,7 @@ impl Target {
     fn open(&self) -> Result<Box<dyn Write>, Failure> {
         match self {
             Self::Stdout => Ok(Box::new(BufWriter::new(io::stdout()))),
-            Self::File(path) => match File::create_new(path) {
-                Ok(file) => Ok(Box::new(BufWriter::new(file))),
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                    let message = format!("`{}` is there already", path.display());
-                    let failure = Failure::new(Code::AlreadyExists, message);
-                    Err(failure.with_hint("give another file with `--output`"))
-                }
-                Err(error) => Err(self.failure(&error)),
-            },
+            Self::File(path) => Ok(Box::new(BufWriter::new(output::create_new(path)?))),
         }
     }
 
