@@ -90,7 +90,7 @@ pub(super) fn data(lines: &[Line], boots: &[BootRecord]) -> Value {
         json!({
             "boot": line.when.boot,
             "t_us": line.when.t_us,
-            "at": wall_text(line.when, boots),
+            "at": wall(line.when, boots),
             "missed": line.when.missed,
             "text": line.text,
         })
@@ -158,7 +158,7 @@ mod tests {
             "{wall}"
         );
         let data = data(&lines, &boots);
-        assert_eq!(data[2]["at"], "2026-01-02 03:05:00.009Z");
+        assert_eq!(data[2]["at"], "2026-01-02T03:05:00.009Z");
         assert_eq!(data[2]["t_us"], 9_000);
         // A boot that nobody remembers has no wall clock.
         let forgotten = text(&lines[..1], &[], Clock::Wall);
