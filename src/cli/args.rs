@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 
 pub(super) use self::guest::{CpArgs, ExecArgs, HowArgs, RunArgs};
-pub(super) use self::serial::{Beginning, ExpectArgs, SendArgs};
+pub(super) use self::serial::{Beginning, Clock, ExpectArgs, LogsArgs, RecordArgs, SendArgs};
 pub(super) use self::spec::SpecArgs;
 use super::bench::BenchCommand;
 use super::boots::BootsArgs;
@@ -102,6 +102,8 @@ pub(super) enum Command {
     Screen(ScreenArgs),
     /// Show the serial log
     Logs(LogsArgs),
+    /// Write a boot's serial output to an asciicast file, which players show again at its real pace
+    Record(RecordArgs),
     /// Make a PTY on a VM's serial line and print its path
     Pty(PtyArgs),
     /// Show boots, their phases and what is usual
@@ -179,21 +181,6 @@ pub(super) struct RmArgs {
     /// Kill what runs first, and remove what is damaged too
     #[arg(long)]
     pub(super) force: bool,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct LogsArgs {
-    /// The VM
-    pub(super) name: String,
-    /// Go on with what comes, until the VM ends
-    #[arg(short, long)]
-    pub(super) follow: bool,
-    /// Only the last lines
-    #[arg(long, value_name = "N")]
-    pub(super) tail: Option<usize>,
-    /// Only this boot, by its number in `boots`
-    #[arg(long, value_name = "K")]
-    pub(super) boot: Option<u64>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -285,6 +272,7 @@ impl Command {
             Self::Screen(_) => "screen",
             Self::Pty(_) => "pty",
             Self::Logs(_) => "logs",
+            Self::Record(_) => "record",
             Self::Boots(_) => "boots",
             Self::Bench(BenchCommand::Boot(_)) => "bench boot",
             Self::Image(ImageCommand::Ls) => "image ls",

@@ -40,6 +40,7 @@ mod mend;
 mod output;
 mod pty;
 mod reach;
+mod record;
 mod run;
 mod runtime;
 mod screen;
@@ -99,6 +100,7 @@ fn run(cli: Cli) -> Outcome {
         Command::Screen(args) => screen::run(&context, &args),
         Command::Pty(args) => pty::run(&context, &args),
         Command::Logs(args) => logs::run(&context, &args),
+        Command::Record(args) => record::run(&context, &args),
         Command::Boots(args) => boots::run(&context, &args),
         Command::Bench(command) => bench::run(&context, &command),
         Command::Image(command) => image::run(&context, command),

@@ -1,6 +1,8 @@
 //! What a command answers, and how it reaches stdout and stderr.
 
+use std::fs::File;
 use std::io::{self, IsTerminal, Write};
+use std::path::Path;
 
 use serde::Serialize;
 use serde_json::Value;
@@ -113,6 +115,19 @@ pub(super) fn print(text: &str) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     stdout.write_all(text.as_bytes())?;
     stdout.flush()
+}
+
+/// A file of the user's, which must not be there yet.
+pub(super) fn create_new(path: &Path) -> Result<File, Failure> {
+    File::create_new(path).map_err(|error| {
+        if error.kind() == io::ErrorKind::AlreadyExists {
+            let message = format!("`{}` is there already", path.display());
+            let failure = Failure::new(Code::AlreadyExists, message);
+            return failure.with_hint("give another file with `--output`");
+        }
+        let message = format!("could not create `{}`: {error}", path.display());
+        Failure::new(Code::RuntimeError, message)
+    })
 }
 
 /// Writes a line to stderr, as far as anybody reads it.

@@ -4,9 +4,12 @@ use crate::console::Size;
 use crate::fault::{Code, Failure};
 use crate::fleet::Fleet;
 use crate::shim::client::{Listener, Talker};
-use crate::shim::log::Reader;
+use crate::shim::log::{Chunk, Reader};
 use crate::shim::protocol::{Answer, ClientFrame, Event, Push, ReplayFrom, Request, ServerFrame};
 use crate::vm::{Exit, Vm, VmPaths};
+
+/// The log is read in pieces of at most this many bytes.
+const CHUNK: usize = 64 * 1024;
 
 /// Something that came over the serial line, or happened to the VM.
 #[derive(Debug)]
@@ -230,7 +233,41 @@ pub(super) fn read_log(
     to: Option<u64>,
     hole: impl Fn(u64) -> String,
 ) -> Result<Vec<u8>, Failure> {
-    let read = || Reader::open(paths)?.read_range(from..to.unwrap_or(u64::MAX), hole);
+    let mut kept = Vec::new();
+    each_chunk(paths, from, to, |missing, chunk| {
+        if missing > 0 {
+            kept.extend(hole(missing).bytes());
+        }
+        kept.extend_from_slice(&chunk.bytes);
+    })?;
+    Ok(kept)
+}
+
+/// Hands over the kept serial output from one offset to another, or to the end, each piece with how
+/// many bytes are missing between it and the one before.
+pub(super) fn each_chunk(
+    paths: &VmPaths,
+    from: u64,
+    to: Option<u64>,
+    mut take: impl FnMut(u64, &Chunk),
+) -> Result<(), Failure> {
+    let mut read = || -> std::io::Result<()> {
+        let log = Reader::open(paths)?;
+        let to = to.unwrap_or(u64::MAX);
+        let (mut at, mut is_first) = (from, true);
+        while at < to
+            && let Some(mut chunk) = log.read(at, CHUNK)?
+            && chunk.offset < to
+        {
+            let missing = if is_first { 0 } else { chunk.offset - at };
+            let wanted = usize::try_from(to - chunk.offset).unwrap_or(usize::MAX);
+            chunk.bytes.truncate(wanted);
+            at = chunk.offset + chunk.bytes.len() as u64;
+            is_first = false;
+            take(missing, &chunk);
+        }
+        Ok(())
+    };
     read().map_err(|error| {
         let log = paths.console_log.display();
         Failure::new(

@@ -13,6 +13,8 @@ use super::sanitize::is_harmless;
 pub struct Filter {
     limit: Limit,
     parser: Parser,
+    /// Nobody types while this is shown: what asks for replies or reports of keys stays out too.
+    is_silent: bool,
 }
 
 impl std::fmt::Debug for Filter {
@@ -22,16 +24,37 @@ impl std::fmt::Debug for Filter {
 }
 
 impl Filter {
+    /// For bytes that are only shown again: what asks the terminal, or changes what keys and mouse
+    /// send or how wide the window is, stays out too, and a full reset is spelt so that it only clears.
+    pub fn for_replay() -> Self {
+        Self {
+            is_silent: true,
+            ..Self::default()
+        }
+    }
+
     /// What may pass of these bytes.
     pub fn pass(&mut self, bytes: &[u8]) -> Vec<u8> {
-        let mut kept = Kept(String::with_capacity(bytes.len()));
+        let mut kept = Kept {
+            text: String::with_capacity(bytes.len()),
+            is_silent: self.is_silent,
+        };
         self.limit
             .pass(bytes, |run| self.parser.advance(&mut kept, run));
-        kept.0.into_bytes()
+        kept.text.into_bytes()
     }
 }
 
-struct Kept(String);
+struct Kept {
+    text: String,
+    is_silent: bool,
+}
+
+/// A soft reset, and clearing: what is drawn of a full one.
+const CLEARED: &str = "\x1b[!p\x1b[2J\x1b[H";
+
+/// Those of [`MODES`] that only change what is drawn.
+const DRAWN: [u16; 8] = [5, 6, 7, 25, 47, 1047, 1048, 1049];
 
 /// Private modes that are the screen's own: cursor keys, origin, wrap, cursor, other screens, mouse,
 /// bracketed paste, drawing at once.
@@ -43,13 +66,13 @@ const MODES: [u16; 20] = [
 impl Perform for Kept {
     fn print(&mut self, c: char) {
         if is_harmless(c) {
-            self.0.push(c);
+            self.text.push(c);
         }
     }
 
     fn execute(&mut self, byte: u8) {
         if matches!(byte, 0x07..=0x0f) {
-            self.0.push(char::from(byte));
+            self.text.push(char::from(byte));
         }
     }
 
@@ -83,8 +106,11 @@ impl Perform for Kept {
             | ([b' '], 'q')
             | ([b'!'], 'p') => true,
             // Where the cursor stands, the one question that shells ask.
-            ([], 'n') => first == Some(6),
-            ([b'?'], 'h' | 'l') => params.iter().all(|mode| MODES.contains(&mode[0])),
+            ([], 'n') => first == Some(6) && !self.is_silent,
+            ([b'?'], 'h' | 'l') => {
+                let modes: &[u16] = if self.is_silent { &DRAWN } else { &MODES };
+                params.iter().all(|mode| modes.contains(&mode[0]))
+            }
             _ => false,
         };
         if ignore || !passes {
@@ -93,8 +119,8 @@ impl Perform for Kept {
         let (lead, trail): (Vec<u8>, Vec<u8>) = intermediates
             .iter()
             .partition(|byte| (b'<'..=b'?').contains(*byte));
-        self.0.push_str("\x1b[");
-        self.0.extend(lead.into_iter().map(char::from));
+        self.text.push_str("\x1b[");
+        self.text.extend(lead.into_iter().map(char::from));
         for (at, param) in params.iter().enumerate() {
             for (sub, number) in param.iter().enumerate() {
                 let between = match (at, sub) {
@@ -103,24 +129,30 @@ impl Perform for Kept {
                     _ => ":",
                 };
                 // Writing to a string does not fail.
-                let _ = write!(self.0, "{between}{number}");
+                let _ = write!(self.text, "{between}{number}");
             }
         }
-        self.0.extend(trail.into_iter().map(char::from));
-        self.0.push(action);
+        self.text.extend(trail.into_iter().map(char::from));
+        self.text.push(action);
     }
 
     fn esc_dispatch(&mut self, intermediates: &[u8], ignore: bool, byte: u8) {
         let passes = match intermediates {
-            [] => matches!(byte, b'7' | b'8' | b'=' | b'>' | b'D' | b'E' | b'H' | b'M'),
+            [] if byte == b'c' && self.is_silent && !ignore => {
+                self.text.push_str(CLEARED);
+                false
+            }
+            [] if matches!(byte, b'=' | b'>') => !self.is_silent,
+            [] => matches!(byte, b'7' | b'8' | b'D' | b'E' | b'H' | b'M'),
             [b'(' | b')'] => matches!(byte, b'B' | b'0'),
             [b'#'] => byte == b'8',
             _ => false,
         };
         if passes && !ignore {
-            self.0.push('\x1b');
-            self.0.extend(intermediates.iter().copied().map(char::from));
-            self.0.push(char::from(byte));
+            self.text.push('\x1b');
+            self.text
+                .extend(intermediates.iter().copied().map(char::from));
+            self.text.push(char::from(byte));
         }
     }
 }
@@ -157,5 +189,24 @@ mod tests {
                 assert_eq!(passed, kept, "{said:?} at {cut}");
             }
         }
+    }
+
+    #[test]
+    fn what_is_shown_again_asks_nothing_and_leaves_keys_and_mouse_alone() {
+        let pass = |said: &str| String::from_utf8(Filter::for_replay().pass(said.as_bytes()));
+        for silent in [
+            "\x1b[6n",
+            "\x1b[?1h",
+            "\x1b[?1000h",
+            "\x1b[?1006;1002h",
+            "\x1b[?2004h",
+            "\x1b[?3h",
+            "\x1b=",
+        ] {
+            assert_eq!(pass(silent).unwrap(), "", "{silent:?}");
+        }
+        let drawn = "\x1b[?1049h\x1b[?25l\x1b[31mä\x1b[0m";
+        assert_eq!(pass(drawn).unwrap(), drawn);
+        assert_eq!(pass("a\x1bcb").unwrap(), format!("a{CLEARED}b"));
     }
 }

@@ -19,6 +19,7 @@ mod lifecycle;
 #[cfg(target_os = "linux")]
 mod network;
 mod picture;
+mod record;
 mod root_disk;
 mod run;
 mod stand_in;

@@ -1,5 +1,6 @@
-//! The arguments of `send` and `expect`.
+//! The arguments of `send`, `expect`, `logs` and `record`.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
@@ -37,4 +38,55 @@ pub(in crate::cli) enum Beginning {
     Now,
     /// Where this boot began
     Boot,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct LogsArgs {
+    /// The VM
+    pub(in crate::cli) name: String,
+    /// Go on with what comes, until the VM ends
+    #[arg(short, long)]
+    pub(in crate::cli) follow: bool,
+    /// Only the last lines
+    #[arg(long, value_name = "N")]
+    pub(in crate::cli) tail: Option<usize>,
+    /// Only this boot, by its number in `boots`
+    #[arg(long, value_name = "K")]
+    pub(in crate::cli) boot: Option<u64>,
+    /// When each line came: since its boot's power-on, or by the wall clock
+    #[arg(long, value_name = "CLOCK", conflicts_with_all = ["follow", "raw"])]
+    pub(in crate::cli) times: Option<Clock>,
+    /// Every byte as the guest said it, escapes too; not on a terminal unless forced
+    #[arg(long, conflicts_with_all = ["follow", "tail"])]
+    pub(in crate::cli) raw: bool,
+    /// On a terminal all the same, which then obeys the guest
+    #[arg(long, requires = "raw")]
+    pub(in crate::cli) force: bool,
+    /// Into this file, which must not be there yet
+    #[arg(short, long, value_name = "FILE", conflicts_with = "follow")]
+    pub(in crate::cli) output: Option<PathBuf>,
+}
+
+/// From when times count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum Clock {
+    /// Seconds since the boot's power-on
+    Boot,
+    /// Date and time, UTC
+    Wall,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct RecordArgs {
+    /// The VM
+    pub(in crate::cli) name: String,
+    /// The file, which must not be there yet; `-` is stdout. Without it, NAME-BOOT.cast
+    #[arg(short, long, value_name = "FILE")]
+    pub(in crate::cli) output: Option<PathBuf>,
+    /// This boot, by its number in `boots`, and not the last
+    #[arg(long, value_name = "K")]
+    pub(in crate::cli) boot: Option<u64>,
+    /// Go on with what comes, until the VM ends or Ctrl-C
+    #[arg(short, long)]
+    pub(in crate::cli) follow: bool,
 }

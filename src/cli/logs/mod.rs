@@ -1,6 +1,7 @@
 //! `logs`.
 
-use std::io;
+use std::io::{self, IsTerminal, Write};
+use std::path::Path;
 
 use serde_json::json;
 
@@ -13,6 +14,8 @@ use crate::console::Stripper;
 use crate::fault::{Code, Failure};
 use crate::shim::log::missing_mark;
 use crate::shim::protocol::ReplayFrom;
+
+mod timed;
 
 /// More of a replay than this is cut to the lines that count, in bytes.
 const LONGEST_REPLAY: usize = 16 << 20;
@@ -34,11 +37,71 @@ pub(super) fn run(context: &Context, args: &LogsArgs) -> Outcome {
     if args.follow && to.is_none() && vm.phase.is_live() {
         return block_on(follow(context, args, from));
     }
-    let bytes = read_log(&context.fleet.store.paths(&vm.name), from, to, missing_mark)?;
-    let mut text = String::new();
-    Stripper::default().push(&bytes, &mut text);
-    let text = with_newline(last_lines(&text, args.tail));
-    Reply::new(text.clone(), json!({ "name": vm.name, "text": text }))
+    let paths = context.fleet.store.paths(&vm.name);
+    if args.raw {
+        return raw(context, args, &read_log(&paths, from, to, missing_mark)?);
+    }
+    let mut data = json!({ "name": vm.name });
+    let text = if let Some(clock) = args.times {
+        let boots = context.fleet.boots(&vm)?;
+        let lines = timed::lines(&paths, from, to)?;
+        let begin = lines.len() - args.tail.unwrap_or(lines.len()).min(lines.len());
+        let lines = &lines[begin..];
+        data["lines"] = timed::data(lines, &boots);
+        timed::text(lines, &boots, clock)
+    } else {
+        let bytes = read_log(&paths, from, to, missing_mark)?;
+        let mut text = String::new();
+        Stripper::default().push(&bytes, &mut text);
+        with_newline(last_lines(&text, args.tail))
+    };
+    if let Some(path) = &args.output {
+        data["path"] = json!(path);
+        write_to(path, text.as_bytes())?;
+        return Reply::new(String::new(), data);
+    }
+    data["text"] = json!(text);
+    Reply::new(text, data)
+}
+
+/// The bytes as they are: to a file, or to who reads stdout and is no terminal.
+fn raw(context: &Context, args: &LogsArgs, bytes: &[u8]) -> Outcome {
+    let refused =
+        |message: &str, hint: &str| Err(Failure::new(Code::UsageError, message).with_hint(hint));
+    if let Some(path) = &args.output {
+        write_to(path, bytes)?;
+        let data = json!({ "name": args.name, "path": path });
+        return Reply::new(String::new(), data);
+    }
+    if context.json {
+        return refused("raw bytes are no JSON", "give a file with `--output`");
+    }
+    if io::stdout().is_terminal() && !args.force {
+        return refused(
+            "a terminal obeys what stands in a raw log",
+            "give a file with `--output`, leave out `--raw`, or add `--force`",
+        );
+    }
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(unwritten(&error)),
+        _ => Ok(Reply::default()),
+    }
+}
+
+fn write_to(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    let mut file = output::create_new(path)?;
+    file.write_all(bytes).map_err(|error| {
+        let message = format!("could not write `{}`: {error}", path.display());
+        Failure::new(Code::RuntimeError, message)
+    })
+}
+
+fn unwritten(error: &io::Error) -> Failure {
+    Failure::new(
+        Code::RuntimeError,
+        format!("could not write to stdout: {error}"),
+    )
 }
 
 /// Prints what is kept, then what comes, until the VM ends.
@@ -78,10 +141,7 @@ async fn follow(context: &Context, args: &LogsArgs, from: u64) -> Outcome {
                 Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
                     return Ok(Reply::default());
                 }
-                Err(error) => {
-                    let message = format!("could not write to stdout: {error}");
-                    return Err(Failure::new(Code::RuntimeError, message));
-                }
+                Err(error) => return Err(unwritten(&error)),
             },
         }
     }
