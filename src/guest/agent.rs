@@ -1,7 +1,7 @@
 //! The lines of the agent's protocol: one JSON object each, either side may restart. They travel
 //! over a virtio-serial port, or over a virtio socket where the machine has no such port; there the
 //! agent is the one that calls, and calls again when the host's end was gone. Between them go the
-//! frames of [`super::protocol`].
+//! frames of `super::protocol`.
 //!
 //! The agent itself (`src/bin/smolvm-agent/`) is dependency-free apart from `nix` and keeps its own
 //! small writer and reader of these lines, `wire.rs`; the tests here include it and hold the two

@@ -50,7 +50,7 @@ pub enum ClientFrame {
 }
 
 /// A piece of a stream between a client and the guest's agent, which the shim passes on. What it
-/// says is the agent's protocol, [`crate::guest::protocol`].
+/// says is the agent's protocol, `crate::guest::protocol`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Piece {
     /// The stream, by the number that the client gave it.

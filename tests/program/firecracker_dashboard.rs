@@ -55,7 +55,7 @@ fn a_vm_on_firecracker_lives_every_part_of_its_life_by_keys() {
     session.send("s");
     session.wait_for_line(&["web", "stopped on request"]);
 
-    session.send("s");
+    start(&mut session);
     session.wait_for_line(&["web", "running"]);
     session.send("K");
     session.wait_for("kill it");
@@ -67,7 +67,7 @@ fn a_vm_on_firecracker_lives_every_part_of_its_life_by_keys() {
         ("reboot", "stopped", "the guest rebooted"),
         ("fault", "crashed", "KVM_EXIT_INTERNAL_ERROR"),
     ] {
-        session.send("s");
+        start(&mut session);
         session.wait_for_line(&["web", "running"]);
         wait_until("the guest to be ready", || bed.row("web")["ready"] == true);
         tell(&mut session, word);
@@ -82,6 +82,12 @@ fn a_vm_on_firecracker_lives_every_part_of_its_life_by_keys() {
     wait_until("the VM to be gone", || bed.rows().is_empty());
     session.send("q");
     assert_eq!(session.exit_code(), 0);
+}
+
+/// Starts the VM, once what was under way with it is over.
+fn start(session: &mut Session) {
+    session.wait_for("s start");
+    session.send("s");
 }
 
 #[test]
