@@ -38,6 +38,7 @@ pub enum Action {
     Filter,
     Doctor,
     Messages,
+    History,
     Help,
     Back,
     Refresh,
@@ -103,7 +104,7 @@ pub struct ActionSpec {
 
 impl Action {
     /// All actions, in the order of the help.
-    pub const ALL: [Self; 77] = [
+    pub const ALL: [Self; 78] = [
         Self::SelectNext,
         Self::SelectPrevious,
         Self::SelectFirst,
@@ -132,6 +133,7 @@ impl Action {
         Self::Filter,
         Self::Doctor,
         Self::Messages,
+        Self::History,
         Self::Help,
         Self::Back,
         Self::Refresh,

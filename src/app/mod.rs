@@ -18,6 +18,7 @@ pub mod effect;
 pub(crate) mod fixture;
 pub mod form;
 pub mod hints;
+pub mod history;
 pub(crate) mod input;
 pub mod journal;
 pub mod keymap;

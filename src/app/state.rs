@@ -22,7 +22,7 @@ use crate::console::{Screen, Size};
 use crate::doctor::{Finding, Report, Status};
 use crate::fault::Failure;
 use crate::sampler::Silence;
-use crate::vm::VmName;
+use crate::vm::{BootRecord, VmName};
 
 pub use super::modal::{Modal, Paste, Question, SearchFor};
 
@@ -235,6 +235,8 @@ pub struct State {
     pub log: Log,
     /// What the VMM of the selected VM counts, while its page is shown.
     pub metrics: Metrics,
+    /// The boots of all VMs, oldest first, once they were read.
+    pub history: Option<Vec<BootRecord>>,
     /// Hints that were tried, the last one perhaps under way.
     pub tryouts: Vec<Tryout>,
     /// The console or the log is being read.
@@ -288,6 +290,7 @@ impl State {
             console: Console::default(),
             log: Log::default(),
             metrics: Metrics::default(),
+            history: None,
             tryouts: Vec::new(),
             reading: None,
             pressed: None,
@@ -302,7 +305,9 @@ impl State {
     /// Where keys are read now.
     pub fn context(&self) -> Context {
         match (self.modals.last(), self.focus) {
-            (Some(Modal::Help { .. } | Modal::Messages { .. }), _) => Context::Panel,
+            (Some(Modal::Help { .. } | Modal::Messages { .. } | Modal::History { .. }), _) => {
+                Context::Panel
+            }
             (Some(Modal::Doctor { .. }), _) => Context::Doctor,
             (Some(Modal::Mend(mend)), _) => match mend.stage {
                 MendStage::Asked => Context::Confirm,
