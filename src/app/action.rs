@@ -39,6 +39,7 @@ pub enum Action {
     Filter,
     Doctor,
     Messages,
+    History,
     Help,
     Back,
     Refresh,
@@ -110,7 +111,7 @@ pub struct ActionSpec {
 
 impl Action {
     /// All actions, in the order of the help.
-    pub const ALL: [Self; 83] = [
+    pub const ALL: [Self; 84] = [
         Self::SelectNext,
         Self::SelectPrevious,
         Self::SelectFirst,
@@ -139,6 +140,7 @@ impl Action {
         Self::Filter,
         Self::Doctor,
         Self::Messages,
+        Self::History,
         Self::Help,
         Self::Back,
         Self::Refresh,

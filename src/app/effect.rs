@@ -16,6 +16,8 @@ pub enum Effect {
     Reload(VmName),
     /// Read the boots of this VM.
     Boots(Box<Vm>),
+    /// Read the boots of all VMs.
+    History,
     /// Boot VMs like this one as it was and with these words for its kernel, and measure.
     Try(Box<Vm>, &'static str),
     /// Carry out an operation.

@@ -10,7 +10,7 @@ use crate::doctor::Progress;
 use crate::fault::Failure;
 use crate::fleet::{Measured, Objection, Outlook, Past};
 use crate::sampler::Sample;
-use crate::vm::{BootPhase, Invocation, Operation, Vm, VmName};
+use crate::vm::{BootPhase, BootRecord, Invocation, Operation, Vm, VmName};
 
 /// Something that happened.
 #[derive(Debug)]
@@ -29,6 +29,8 @@ pub enum Message {
     Vm(VmName, Option<Box<Vm>>),
     /// The boots of one VM, and those to compare them with.
     Boots(VmName, Box<Past>),
+    /// The boots of all VMs, oldest first.
+    History(Vec<BootRecord>),
     /// A boot of the hint that is tried is over.
     Lap,
     /// The hint was tried.

@@ -19,6 +19,7 @@ pub(crate) mod fixture;
 pub mod form;
 pub mod gutter;
 pub mod hints;
+pub mod history;
 pub(crate) mod input;
 pub mod journal;
 pub mod keymap;

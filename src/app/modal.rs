@@ -20,6 +20,11 @@ pub enum Modal {
         /// Lines scrolled down.
         scroll: usize,
     },
+    /// The boots of all VMs.
+    History {
+        /// Lines scrolled down.
+        scroll: usize,
+    },
     /// The doctor's checklist.
     Doctor {
         /// The check whose details are shown; until one is chosen it is the worst.

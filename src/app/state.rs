@@ -25,7 +25,7 @@ use crate::console::{Screen, Size};
 use crate::doctor::{Finding, Report, Status};
 use crate::fault::Failure;
 use crate::sampler::Silence;
-use crate::vm::{BootPhase, VmName};
+use crate::vm::{BootPhase, BootRecord, VmName};
 
 pub use super::modal::{Modal, Paste, Question, SearchFor};
 
@@ -242,6 +242,8 @@ pub struct State {
     pub log: Log,
     /// What the VMM of the selected VM counts, while its page is shown.
     pub metrics: Metrics,
+    /// The boots of all VMs, oldest first, once they were read.
+    pub history: Option<Vec<BootRecord>>,
     /// Hints that were tried, the last one perhaps under way.
     pub tryouts: Vec<Tryout>,
     /// The console or the log is being read.
@@ -303,6 +305,7 @@ impl State {
             console: Console::default(),
             log: Log::default(),
             metrics: Metrics::default(),
+            history: None,
             tryouts: Vec::new(),
             reading: None,
             phase: None,
@@ -321,7 +324,9 @@ impl State {
     /// Where keys are read now.
     pub fn context(&self) -> Context {
         match (self.modals.last(), self.focus) {
-            (Some(Modal::Help { .. } | Modal::Messages { .. }), _) => Context::Panel,
+            (Some(Modal::Help { .. } | Modal::Messages { .. } | Modal::History { .. }), _) => {
+                Context::Panel
+            }
             (Some(Modal::Doctor { .. }), _) => Context::Doctor,
             (Some(Modal::Mend(mend)), _) => match mend.stage {
                 MendStage::Asked => Context::Confirm,
@@ -385,12 +390,10 @@ impl State {
             .and_then(|row| row.uptime(self.now))
             .filter(|uptime| *uptime < BOOT_WATCHED)
             .map(|_| self.now.mono + BOOT_STEP);
-        let silent = self.rows.iter();
-        let silent = silent.filter_map(|row| Silence::due(&row.vm, self.now.wall));
-        let silent = silent.min().map(|left| self.now.mono + left);
-        [boot, silent, self.journal.next_fade(self.now)]
-            .into_iter()
-            .flatten()
-            .min()
+        let due = |row: &Row| Silence::due(&row.vm, self.now.wall);
+        let silent = self.rows.iter().filter_map(due).min();
+        let silent = silent.map(|left| self.now.mono + left);
+        let fade = self.journal.next_fade(self.now);
+        [boot, silent, fade].into_iter().flatten().min()
     }
 }

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::args::{Cli, Command, seconds};
-use super::boots::{content, milliseconds};
+use super::boots::milliseconds;
 use super::context::Context;
 use super::create;
 use super::output::{self, Outcome, Reply};
@@ -159,7 +159,7 @@ fn side(plan: &BenchPlan, first: &BootRecord, boots: &[BootRecord]) -> String {
     let head = format!(
         "{} boots of {} on {}/{} ({} {vmm}), {} vCPUs, {} MiB, {} before to warm up\n",
         boots.len(),
-        content(first),
+        first.content(),
         first.backend,
         first.accel,
         first.backend,

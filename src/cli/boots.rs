@@ -69,7 +69,7 @@ fn usual(alike: &[Alike<'_>]) -> String {
             let ready = alike.spread(BootPhase::Ready);
             let time = |of: Option<u64>| milliseconds(of);
             vec![
-                content(first),
+                first.content(),
                 format!("{}/{}", first.backend, first.accel),
                 first.cpus.to_string(),
                 format!("{} MiB", first.mem_size_mib),
@@ -91,20 +91,6 @@ fn usual(alike: &[Alike<'_>]) -> String {
         "P75",
     ];
     output::table(&head, &rows)
-}
-
-/// What was booted, for people.
-pub(super) fn content(boot: &BootRecord) -> String {
-    const DIGEST: usize = 8;
-    let digest = boot
-        .image
-        .as_deref()
-        .map(|digest| digest.get(..DIGEST).unwrap_or(digest));
-    match (&boot.image_name, digest) {
-        (Some(name), Some(digest)) => format!("{name}@{digest}"),
-        (None, Some(digest)) => digest.to_owned(),
-        _ => output::or_dash(boot.own_files.first().map(|file| file.display())),
-    }
 }
 
 /// The boots of one VM.

@@ -20,6 +20,7 @@ mod form;
 mod gutter;
 mod header;
 mod help;
+mod history;
 mod list;
 mod log;
 mod marks;
@@ -69,6 +70,7 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme) {
                 help::render(frame, area, state, *context, *scroll, theme);
             }
             Modal::Messages { scroll } => messages::render(frame, area, state, *scroll, theme),
+            Modal::History { scroll } => history::render(frame, area, state, *scroll, theme),
             Modal::Doctor { choice } => {
                 doctor::render(frame, area, state, choice.as_deref(), theme);
             }

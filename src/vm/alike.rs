@@ -28,6 +28,21 @@ impl BootRecord {
         self.is_same_guest(other) && (self.backend, self.accel) != (other.backend, other.accel)
     }
 
+    /// What was booted, for people: `tiny@68b58f26`, else the first of the files.
+    pub fn content(&self) -> String {
+        const DIGEST: usize = 8;
+        let digest = self.image.as_deref();
+        let digest = digest.map(|digest| digest.get(..DIGEST).unwrap_or(digest));
+        match (&self.image_name, digest) {
+            (Some(name), Some(digest)) => format!("{name}@{digest}"),
+            (None, Some(digest)) => digest.to_owned(),
+            _ => match self.own_files.first() {
+                Some(file) => file.display().to_string(),
+                None => "–".to_owned(),
+            },
+        }
+    }
+
     /// Whether the guest came to be ready.
     pub fn was_ready(&self) -> bool {
         self.result == BootResult::Ready && self.phases.get(BootPhase::Ready).is_some()
@@ -40,7 +55,7 @@ impl BootRecord {
     }
 
     /// The kernel's arguments without those that only tell VMs apart.
-    fn arguments(&self) -> impl Iterator<Item = &str> {
+    pub fn arguments(&self) -> impl Iterator<Item = &str> {
         let tells_apart = |word: &&str| IDENTITY.iter().any(|begin| word.starts_with(begin));
         self.boot_args
             .split_ascii_whitespace()

@@ -153,6 +153,11 @@ impl Action {
                 "Read past messages again",
                 &[(C::Dashboard, "m")],
             ),
+            Self::History => (
+                "history",
+                "Show the boots of all VMs, by image, backend and day",
+                &[(C::Dashboard, "b")],
+            ),
             Self::Help => (
                 "help",
                 "Show the keys",

@@ -125,6 +125,7 @@ impl World {
         match effect {
             Effect::Scan => detach(operations::scan(fleet, outbox)),
             Effect::Reload(name) => detach(operations::reload(fleet, outbox, name)),
+            Effect::History => detach(operations::history(fleet, outbox)),
             Effect::Try(vm, words) => {
                 self.tryout = Some(Held::spawn(operations::try_out(fleet, outbox, vm, words)));
             }

@@ -62,6 +62,14 @@ pub(super) async fn boots(fleet: Fleet, outbox: Outbox, vm: Box<Vm>) {
     }
 }
 
+pub(super) async fn history(fleet: Fleet, outbox: Outbox) {
+    match blocking(move || fleet.history()).await {
+        Some(Ok(boots)) => tell(&outbox, Message::History(boots)).await,
+        Some(Err(failure)) => tell(&outbox, Message::Notice(harmless(failure))).await,
+        None => {}
+    }
+}
+
 pub(super) async fn try_out(fleet: Fleet, outbox: Outbox, vm: Box<Vm>, words: &'static str) {
     let measured = match BenchPlan::with_words(&vm, words, PAIRS) {
         // A lap that finds no room is one that is not drawn.

@@ -51,18 +51,17 @@ pub(super) fn perform(state: &mut State, action: Action, key: Key, effects: &mut
             state.modals.push(Modal::Filter { before });
         }
         Action::Doctor => open_doctor(state, effects),
+        Action::History => {
+            state.modals.push(Modal::History { scroll: 0 });
+            effects.push(Effect::History);
+        }
         Action::Messages => state.modals.push(Modal::Messages { scroll: 0 }),
-        Action::Help => {
-            let context = state.context();
-            state.modals.push(Modal::Help { context, scroll: 0 });
-        }
-        Action::Back => {
-            if state.zoomed {
-                state.zoomed = false;
-            } else {
-                state.filter.clear();
-            }
-        }
+        Action::Help => state.modals.push(Modal::Help {
+            context: state.context(),
+            scroll: 0,
+        }),
+        Action::Back if state.zoomed => state.zoomed = false,
+        Action::Back => state.filter.clear(),
         Action::Refresh => effects.push(Effect::Scan),
         Action::Redraw => effects.push(Effect::Redraw),
         Action::Suspend => effects.push(Effect::Suspend),
@@ -162,7 +161,9 @@ const MOST_LINES: usize = 2000;
 /// Scrolls the top panel by so many lines down; in the doctor's it goes to another check.
 pub(super) fn scroll_modal(state: &mut State, lines: isize) {
     match state.modals.last_mut() {
-        Some(Modal::Help { scroll, .. } | Modal::Messages { scroll }) => {
+        Some(
+            Modal::Help { scroll, .. } | Modal::Messages { scroll } | Modal::History { scroll },
+        ) => {
             *scroll = scroll.saturating_add_signed(lines).min(MOST_LINES);
         }
         Some(Modal::Doctor { choice }) => {

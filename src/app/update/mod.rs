@@ -59,6 +59,7 @@ pub fn update(state: &mut State, now: Now, message: Message) -> Vec<Effect> {
                 row.past = Some(*past);
             }
         }
+        Message::History(boots) => state.history = Some(boots),
         Message::Lap => tryout::lap(state),
         Message::Tried(measured) => tryout::ended(state, measured),
         Message::Samples(samples) => fleet::samples(state, samples),

@@ -102,6 +102,18 @@ pub(super) fn screens() -> Vec<Case> {
             send(&mut state, 2.0, Message::Boots(name("web"), past));
             state
         }),
+        ("history", |size| {
+            let mut state = fleet(size);
+            press(&mut state, "b");
+            let past = past(9);
+            let mut boots = [past.others, past.own].concat();
+            for (boot, day) in boots.iter_mut().zip(0..) {
+                boot.at += jiff::SignedDuration::from_hours(5 * day);
+            }
+            boots[8].boot_args.push_str(" quiet");
+            send(&mut state, 2.0, Message::History(boots));
+            state
+        }),
         ("boot_slow", slow),
         ("boot_tried", |size| {
             let mut state = slow(size);

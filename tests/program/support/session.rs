@@ -24,7 +24,7 @@ impl Size {
         }
     }
 
-    fn of_screen(self) -> (NonZeroU16, NonZeroU16) {
+    pub(crate) fn of_screen(self) -> (NonZeroU16, NonZeroU16) {
         (
             NonZeroU16::new(self.1).unwrap(),
             NonZeroU16::new(self.0).unwrap(),
