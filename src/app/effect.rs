@@ -2,6 +2,7 @@
 
 use crate::console::Size;
 use crate::console::keys::Key;
+use crate::console::mouse::Mouse;
 use crate::console::reader::Step;
 use crate::fleet::Draft;
 use crate::shim::protocol::Push;
@@ -99,6 +100,10 @@ pub enum Typed {
     Key(Key),
     /// Pasted text.
     Paste(String),
+    /// What the mouse did, at a place of the guest's screen.
+    Mouse(Mouse),
+    /// The console got the keys, or lost them.
+    Focus(bool),
 }
 
 /// A VM's processes, to be sampled.

@@ -3,6 +3,7 @@
 use super::log::LogPart;
 use super::metrics::Count;
 use crate::console::keys::Key;
+use crate::console::mouse::Mouse;
 use crate::doctor::Progress;
 use crate::fault::Failure;
 use crate::fleet::{Objection, Outlook};
@@ -18,6 +19,8 @@ pub enum Message {
     Paste(String),
     /// The mouse did something.
     Mouse(Mouse),
+    /// The terminal got the keys of the user's desktop, or lost them.
+    Focus(bool),
     /// The terminal has another size, in columns and rows.
     Resize(u16, u16),
     /// All VMs were read from disk.
@@ -104,30 +107,4 @@ pub enum SessionEvent {
     Refused(Failure),
     /// The connection ended.
     Ended(Option<Failure>),
-}
-
-/// What the mouse did, at a column and a row.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Mouse {
-    /// What.
-    pub kind: MouseKind,
-    /// Column, from 0.
-    pub column: u16,
-    /// Row, from 0.
-    pub row: u16,
-}
-
-/// The kinds of what the mouse does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MouseKind {
-    /// The left button went down.
-    Press,
-    /// The pointer moved while it was down.
-    Drag,
-    /// The left button went up.
-    Release,
-    /// The wheel was turned up.
-    WheelUp,
-    /// The wheel was turned down.
-    WheelDown,
 }

@@ -16,8 +16,9 @@ use super::reading::Reading;
 use super::row::Row;
 use crate::config::Config;
 use crate::console::keys::Key;
+use crate::console::mouse::{Mouse, MouseKind};
 use crate::console::reader::Marks;
-use crate::console::{Screen, Size};
+use crate::console::{Modes, MouseWanted, Screen, Size};
 use crate::doctor::{Finding, Report, Status};
 use crate::fault::Failure;
 use crate::sampler::Silence;
@@ -153,6 +154,8 @@ pub struct Console {
     pub link: Link,
     /// The cells, copied right before a frame.
     pub screen: Screen,
+    /// What the guest asked of its terminal; copied with the cells.
+    pub modes: Modes,
     /// The title that the guest set.
     pub title: Option<String>,
     /// The number of the topmost row of the live screen, as a reader counts.
@@ -246,6 +249,10 @@ pub struct State {
     pub has_image: Option<bool>,
     /// What the world was asked to hold ready.
     pub(super) held: Held,
+    /// Whether the dashboard's terminal has the keys of the user's desktop, as far as it tells.
+    pub(super) has_desktop: bool,
+    /// Where the pointer was when a guest was told of it last.
+    pub(super) pointer: Option<Mouse>,
     /// Whether the picture changed since the last frame.
     pub stale: bool,
 }
@@ -259,6 +266,8 @@ pub(super) struct Held {
     pub(super) log: Option<VmName>,
     pub(super) boots: Option<(VmName, u64)>,
     pub(super) fit: Option<(u64, Size)>,
+    /// The console that was told that it has the keys.
+    pub(super) focus: Option<u64>,
 }
 
 impl State {
@@ -291,6 +300,8 @@ impl State {
             journal: Journal::default(),
             has_image: None,
             held: Held::default(),
+            has_desktop: true,
+            pointer: None,
             stale: true,
         }
     }
@@ -313,6 +324,13 @@ impl State {
             (None, Focus::Dashboard) => Context::Dashboard,
             (None, Focus::Console) => Context::Console,
         }
+    }
+
+    /// Whether it matters to anybody what the mouse did: a pointer that moves mostly does not.
+    pub fn wants(&self, mouse: Mouse) -> bool {
+        let moves = mouse.kind == MouseKind::Move;
+        !moves
+            || self.context() == Context::Console && self.console.modes.mouse == MouseWanted::Motion
     }
 
     /// The rows that pass the filter, in order.

@@ -7,15 +7,19 @@ use alacritty_terminal::term::cell::Flags;
 use alacritty_terminal::term::{Config, Term, TermMode};
 use alacritty_terminal::vte::ansi;
 use alacritty_terminal::vte::ansi::{
-    Attr, CharsetIndex, ClearMode, CursorStyle, Handler, LineClearMode, Mode, NamedPrivateMode,
-    PrivateMode, Processor, StandardCharset, TabulationClearMode,
+    Attr, CharsetIndex, ClearMode, CursorStyle, Handler, KeyboardModes, KeyboardModesApplyBehavior,
+    LineClearMode, Mode, ModifyOtherKeys, NamedPrivateMode, PrivateMode, Processor,
+    StandardCharset, TabulationClearMode,
 };
 use unicode_width::UnicodeWidthChar;
 
 use super::sanitize::{is_harmless, sanitize_line};
 use super::{Cursor, CursorShape, Modes, Screen, Size};
 
+mod asked;
 mod rows;
+
+use asked::{Asked, KNOWN_FLAGS};
 
 /// The longest title that is kept, in characters.
 const LONGEST_TITLE: usize = 64;
@@ -65,6 +69,7 @@ impl Engine {
     pub(super) fn new(size: Size, scrollback: usize) -> Self {
         let config = Config {
             scrolling_history: scrollback,
+            kitty_keyboard: true,
             ..Config::default()
         };
         Self {
@@ -72,6 +77,7 @@ impl Engine {
             guard: Guard {
                 term: Term::new(config, &size, VoidListener),
                 title: None,
+                asked: Asked::default(),
             },
             passed: 0,
             past: 0,
@@ -155,15 +161,7 @@ impl Engine {
     }
 
     pub(super) fn modes(&self) -> Modes {
-        let mode = *self.guard.term.mode();
-        Modes {
-            application_cursor: mode.contains(TermMode::APP_CURSOR),
-            application_keypad: mode.contains(TermMode::APP_KEYPAD),
-            bracketed_paste: mode.contains(TermMode::BRACKETED_PASTE),
-            newline: mode.contains(TermMode::LINE_FEED_NEW_LINE),
-            alternate_screen: mode.contains(TermMode::ALT_SCREEN),
-            mouse: mode.intersects(TermMode::MOUSE_MODE),
-        }
+        self.guard.asked.modes(*self.guard.term.mode())
     }
 
     /// Whether a mode is set; `None` for one that is not known.
@@ -226,12 +224,13 @@ impl Engine {
 
 /// Lets through to the screen what draws on it, and nothing else.
 ///
-/// Titles are kept here; clipboard, hyperlinks, palette changes, keyboard protocols and every
+/// Titles are kept here; clipboard, hyperlinks, palette changes and every
 /// report are dropped (the replies are [`super::respond`]'s); what is invisible or reorders text
 /// never reaches a cell; combining characters are bounded.
 struct Guard {
     term: Term<VoidListener>,
     title: Option<String>,
+    asked: Asked,
 }
 
 impl Guard {
@@ -294,10 +293,12 @@ impl Handler for Guard {
     }
 
     fn set_private_mode(&mut self, mode: PrivateMode) {
+        self.asked.private_mode(mode, true);
         self.term.set_private_mode(modern(mode));
     }
 
     fn unset_private_mode(&mut self, mode: PrivateMode) {
+        self.asked.private_mode(mode, false);
         self.term.unset_private_mode(modern(mode));
     }
 
@@ -310,7 +311,29 @@ impl Handler for Guard {
 
     fn reset_state(&mut self) {
         self.title = None;
+        self.asked = Asked::default();
         self.term.reset_state();
+    }
+
+    fn set_modify_other_keys(&mut self, mode: ModifyOtherKeys) {
+        self.asked.modify_other_keys(mode);
+    }
+
+    fn push_keyboard_mode(&mut self, mode: KeyboardModes) {
+        self.term.push_keyboard_mode(mode & KNOWN_FLAGS);
+    }
+
+    fn set_keyboard_mode(&mut self, mode: KeyboardModes, apply: KeyboardModesApplyBehavior) {
+        Handler::set_keyboard_mode(&mut self.term, mode & KNOWN_FLAGS, apply);
+    }
+
+    fn pop_keyboard_modes(&mut self, count: u16) {
+        self.term.pop_keyboard_modes(count);
+    }
+
+    fn unset_keypad_application_mode(&mut self) {
+        self.asked.keypad();
+        self.term.unset_keypad_application_mode();
     }
 
     let_through! {
@@ -351,7 +374,6 @@ impl Handler for Guard {
         unset_mode(mode: Mode);
         set_scrolling_region(top: usize, bottom: Option<usize>);
         set_keypad_application_mode();
-        unset_keypad_application_mode();
         set_active_charset(index: CharsetIndex);
         configure_charset(index: CharsetIndex, charset: StandardCharset);
         decaln();

@@ -9,6 +9,8 @@ mod engine;
 pub mod expect;
 pub mod keys;
 mod limit;
+mod modes;
+pub mod mouse;
 #[cfg(test)]
 mod noise;
 mod paint;
@@ -18,6 +20,7 @@ mod sanitize;
 mod screen;
 mod terminal;
 
+pub use modes::{Keyboard, Modes, MouseForm, MouseWanted};
 pub use sanitize::{Stripper, sanitize_line};
 pub use screen::{Attribute, Attributes, Cell, Color, Cursor, CursorShape, Screen, Size};
-pub use terminal::{Modes, Terminal};
+pub use terminal::Terminal;

@@ -159,6 +159,8 @@ impl Console {
         let modes = terminal.borrow().modes();
         let bytes = match typed {
             Typed::Key(key) => keys::encode(key, modes),
+            Typed::Mouse(mouse) => mouse.encode(modes),
+            Typed::Focus(gained) => keys::encode_focus(gained, modes).to_vec(),
             Typed::Paste(text) => {
                 let bytes = keys::encode_paste(&text, modes);
                 if text.len() > LONG {
@@ -214,6 +216,7 @@ impl Console {
         view.offset = view.offset.min(terminal.scrollback());
         terminal.view(view.offset, &mut view.screen);
         view.guest = Some(terminal.size());
+        view.modes = terminal.modes();
         view.title = terminal.title().map(str::to_owned);
     }
 }

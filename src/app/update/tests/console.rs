@@ -1,12 +1,13 @@
 //! The console: who has the keys, and which connection there is.
 
 use super::{SIZE, select, sessions, told, typed};
-use crate::app::effect::{Effect, SessionKind};
+use crate::app::effect::{Effect, SessionKind, Typed};
 use crate::app::fixture::{console_says, fleet, key, name, press, send, vm};
 use crate::app::hints::hints;
 use crate::app::message::{Message, SessionEvent};
 use crate::app::state::{Focus, Link, Modal, Page, State};
-use crate::console::Size;
+use crate::console::mouse::{Button, Mouse, MouseKind};
+use crate::console::{MouseWanted, Size};
 use crate::fault::{Code, Failure};
 use crate::shim::protocol::Push;
 use crate::vm::Phase;
@@ -239,6 +240,64 @@ fn a_new_shim_of_the_same_vm_is_connected_and_the_keys_stay_the_guests() {
     );
     assert_eq!(sessions(&effects).len(), 1);
     assert_eq!(state.focus, Focus::Console);
+}
+
+#[test]
+fn a_guest_that_wants_the_mouse_has_it_on_its_screen_but_not_with_shift() {
+    let mut state = fleet(SIZE);
+    press(&mut state, "enter");
+    let live = Message::Session(state.console.session, SessionEvent::Live);
+    send(&mut state, 2.0, live);
+    state.console.modes.mouse = MouseWanted::Drags;
+    let page = state.regions().page;
+    let mut point = |kind, shift, column, row| {
+        let mouse = Mouse {
+            kind,
+            column,
+            row,
+            shift,
+            alt: false,
+            ctrl: false,
+        };
+        let effects = send(&mut state, 2.0, Message::Mouse(mouse));
+        effects.into_iter().find_map(|effect| match effect {
+            Effect::Type(Typed::Mouse(mouse)) => Some((mouse.column, mouse.row)),
+            _ => None,
+        })
+    };
+    let (x, y) = (page.x + 3, page.y + 2);
+    let (press, drag) = (
+        MouseKind::Press(Button::Left),
+        MouseKind::Drag(Button::Left),
+    );
+    assert_eq!(point(press, false, x, y), Some((3, 2)));
+    assert_eq!(point(drag, false, x, y + 1), Some((3, 3)));
+    assert_eq!(point(drag, false, x, y + 1), None, "the same cell");
+    let out = point(MouseKind::Release(Button::Left), false, x, page.y - 1);
+    assert_eq!(out, Some((3, 0)), "it went down inside");
+    assert_eq!(point(press, true, x, y), None);
+    assert_eq!(point(press, false, x, page.y - 1), None, "the tabs");
+}
+
+#[test]
+fn a_guest_is_told_once_that_its_terminal_got_or_lost_the_keys() {
+    let focus = |effects: &[Effect]| -> Vec<bool> {
+        let told = effects.iter().filter_map(|effect| match effect {
+            Effect::Type(Typed::Focus(gained)) => Some(*gained),
+            _ => None,
+        });
+        told.collect()
+    };
+    let mut state = fleet(SIZE);
+    press(&mut state, "enter");
+    let live = Message::Session(state.console.session, SessionEvent::Live);
+    let live = send(&mut state, 2.0, live);
+    assert_eq!(focus(&live), [true]);
+    assert!(focus(&press(&mut state, "a b")).is_empty());
+    let away = send(&mut state, 2.0, Message::Focus(false));
+    let back = send(&mut state, 2.0, Message::Focus(true));
+    assert_eq!([focus(&away), focus(&back)], [[false], [true]]);
+    assert_eq!(focus(&press(&mut state, "ctrl-]")), [false]);
 }
 
 #[test]
