@@ -11,6 +11,8 @@ use crate::console::mouse::Mouse;
 const ESCAPE: u8 = 0x1b;
 /// What ends pasted text.
 const PASTE_END: &[u8] = b"\x1b[201~";
+/// Pasted text that is longer comes as several pastes, in bytes: its end may never come.
+const MOST_PASTED: usize = 16 << 20;
 /// A longer sequence is none.
 const LONGEST: usize = 64;
 /// Numbers of a sequence that are of interest.
@@ -86,6 +88,12 @@ impl Decoder {
                     self.buffer.extend_from_slice(&after[PASTE_END.len()..]);
                     return self.read_on(told, is_all);
                 }
+                if paste.len() > MOST_PASTED {
+                    let rest = paste.split_off(whole_characters(paste, PASTE_END.len() - 1));
+                    let text = String::from_utf8_lossy(paste).into_owned();
+                    told.push(Event::Paste(text));
+                    *paste = rest;
+                }
                 continue;
             }
             match read(rest, is_all) {
@@ -109,6 +117,15 @@ impl Decoder {
             }
         }
     }
+}
+
+/// Where text can be cut, at least so many bytes before its end, without cutting a character.
+fn whole_characters(text: &[u8], before: usize) -> usize {
+    let is_begin = |at: &usize| text.get(*at).is_none_or(|byte| byte & 0xc0 != 0x80);
+    let last = text.len().saturating_sub(before);
+    let longest = char::MAX.len_utf8() - 1;
+    let mut places = (last.saturating_sub(longest)..=last).rev();
+    places.find(is_begin).unwrap_or(last)
 }
 
 /// Reads the first thing; when that is all there is, a begin is whole.

@@ -183,3 +183,33 @@ fn no_bytes_of_a_terminal_are_too_strange() {
         told(&bytes, random.usize(1..6));
     }
 }
+
+#[test]
+fn pasted_text_that_never_ends_is_handed_on_and_holds_no_more_than_its_bound() {
+    let mut decoder = Decoder::default();
+    let mut told = Vec::new();
+    decoder.take(b"\x1b[200~x", &mut told);
+    let piece = "\u{20ac}".repeat(1 << 16);
+    let pieces = 2 * MOST_PASTED / piece.len();
+    for _ in 0..pieces {
+        decoder.take(piece.as_bytes(), &mut told);
+        let held = decoder.paste.as_ref().map_or(0, Vec::len);
+        assert!(held <= MOST_PASTED);
+    }
+    assert_eq!(told.len(), 1);
+    decoder.take(b"\x1b[201~q", &mut told);
+    assert_eq!(told.pop(), Some(Event::Key(Key::plain(KeyCode::Char('q')))));
+    let texts = told.iter().map(|event| match event {
+        Event::Paste(text) => text.as_str(),
+        other => panic!("{other:?}"),
+    });
+    assert_eq!(
+        texts.collect::<String>(),
+        format!("x{}", piece.repeat(pieces))
+    );
+    // Bytes that are no text at all are no way around it.
+    let mut decoder = Decoder::default();
+    decoder.take(b"\x1b[200~x", &mut told);
+    decoder.take(&vec![0x80; MOST_PASTED + 9], &mut told);
+    assert!(decoder.paste.is_some_and(|held| held.len() < 16));
+}
