@@ -3,11 +3,14 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
 
+pub(super) use self::serial::{Beginning, ExpectArgs, SendArgs};
 use super::doctor::DoctorArgs;
 use crate::backends::resolve;
 use crate::vm::{Accel, Arch, CpuModel, DiskMode, NetworkMode, PortForward};
+
+mod serial;
 
 /// A terminal dashboard for disposable microVMs.
 ///
@@ -208,39 +211,6 @@ pub(super) struct RmArgs {
     /// Kill what runs first, and remove what is damaged too
     #[arg(long)]
     pub(super) force: bool,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct SendArgs {
-    /// The VM
-    pub(super) name: String,
-    /// What to type; \n \r \t \xNN and \\ are understood, and no newline is added
-    #[arg(required = true, value_name = "TEXT")]
-    pub(super) text: Vec<String>,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct ExpectArgs {
-    /// The VM
-    pub(super) name: String,
-    /// A regular expression; ^ and $ match at each line
-    #[arg(allow_hyphen_values = true)]
-    pub(super) regex: String,
-    /// How long to wait, in seconds
-    #[arg(long, value_name = "S", value_parser = seconds, default_value = "30")]
-    pub(super) timeout: Duration,
-    /// Where to begin instead of the last `send`
-    #[arg(long)]
-    pub(super) from: Option<Beginning>,
-}
-
-/// Where `expect` begins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum Beginning {
-    /// With what comes from now on
-    Now,
-    /// Where this boot began
-    Boot,
 }
 
 #[derive(Debug, Args)]

@@ -369,7 +369,7 @@ async fn hear(
             Incoming::Frame(ClientFrame::Input(bytes)) => Wish::Types(typed(bytes).await),
             Incoming::Unknown { id: Some(id), what } => {
                 let failure = Failure::new(Code::UsageError, what)
-                    .with_hint("restart the VM to give it a newer shim");
+                    .with_hint("stop the VM and start it to give it a newer shim");
                 let result = Err(failure);
                 desk.post(0, &ServerFrame::Answer { id, result });
                 continue;
