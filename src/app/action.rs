@@ -26,6 +26,7 @@ pub enum Action {
     ScrollDown,
     FocusConsole,
     Fit,
+    SendBreak,
     Zoom,
     StartStop,
     StartTalkative,
@@ -102,7 +103,7 @@ pub struct ActionSpec {
 
 impl Action {
     /// All actions, in the order of the help.
-    pub const ALL: [Self; 76] = [
+    pub const ALL: [Self; 77] = [
         Self::SelectNext,
         Self::SelectPrevious,
         Self::SelectFirst,
@@ -119,6 +120,7 @@ impl Action {
         Self::ScrollDown,
         Self::FocusConsole,
         Self::Fit,
+        Self::SendBreak,
         Self::Zoom,
         Self::StartStop,
         Self::StartTalkative,

@@ -60,6 +60,8 @@ pub enum Effect {
     Fit(Size, Push),
     /// Type on the console.
     Type(Typed),
+    /// Send a BREAK to the guest of the console, and a key of `SysRq` behind it.
+    Break(Option<char>),
     /// Have the reader of the console take a step.
     Read(Step),
     /// Put what the reader selected into the clipboard.

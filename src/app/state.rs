@@ -24,7 +24,7 @@ use crate::fault::Failure;
 use crate::sampler::Silence;
 use crate::vm::VmName;
 
-pub use super::modal::{Modal, Paste, Question, SearchFor};
+pub use super::modal::{Break, Modal, Paste, Question, SearchFor};
 
 /// A page of the selected VM.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -318,6 +318,8 @@ impl State {
             },
             (Some(Modal::Form(_)), _) => Context::Form,
             (Some(Modal::Confirm(_) | Modal::Paste(_)), _) => Context::Confirm,
+            (Some(Modal::Break(menu)), _) if menu.asked.is_some() => Context::Confirm,
+            (Some(Modal::Break(_)), _) => Context::Break,
             (Some(Modal::Filter { .. }), _) => Context::Filter,
             (Some(Modal::Search { .. }), _) => Context::Search,
             (None, _) if self.reading.is_some() => Context::Reading,

@@ -18,6 +18,7 @@ pub mod reader;
 mod respond;
 mod sanitize;
 mod screen;
+pub mod sysrq;
 mod terminal;
 
 pub use modes::{Keyboard, Modes, MouseForm, MouseWanted};

@@ -138,16 +138,22 @@ impl Console {
 
     /// Asks that the guest's terminal be given another size.
     pub(super) fn fit(&mut self, size: Size, push: Push) {
+        self.ask(Request::Resize {
+            rows: size.rows(),
+            columns: size.columns(),
+            push: Some(push),
+        });
+    }
+
+    /// Has a BREAK sent, and a key of `SysRq` behind it.
+    pub(super) fn send_break(&mut self, letter: Option<char>) {
+        self.ask(Request::Break { letter });
+    }
+
+    fn ask(&mut self, request: Request) {
         if let Some(talk) = &self.talk {
             // When the queue is full the guest does not read; it can be asked for again.
-            let _ = talk.try_send(ClientFrame::Request {
-                id: FIT,
-                request: Request::Resize {
-                    rows: size.rows(),
-                    columns: size.columns(),
-                    push: Some(push),
-                },
-            });
+            let _ = talk.try_send(ClientFrame::Request { id: FIT, request });
         }
     }
 

@@ -13,6 +13,7 @@ mod mend;
 mod mouse;
 mod paste;
 mod reading;
+mod sysrq;
 mod wanted;
 
 pub use actions::start_or_stop;
@@ -131,6 +132,7 @@ fn on_key(state: &mut State, key: Key, effects: &mut Vec<Effect>) {
         Context::Form => form::typed(state, key, effects),
         Context::Filter => on_filter_key(state, key),
         Context::Search => reading::typed(state, key, effects),
+        Context::Break => sysrq::typed(state, key, effects),
         Context::Reading | Context::Panel | Context::Doctor | Context::Confirm => {}
     }
 }
@@ -169,6 +171,7 @@ fn on_paste(state: &mut State, text: &str, effects: &mut Vec<Effect>) {
         | Context::Reading
         | Context::Panel
         | Context::Doctor
+        | Context::Break
         | Context::Confirm => {}
     }
 }

@@ -93,6 +93,16 @@ pub(super) fn screens() -> Vec<Case> {
             console_says(&mut state, b"~ # ls\r\nbin  dev  etc\r\n~ # ");
             state
         }),
+        ("console_break", |size| {
+            let mut state = fleet(size);
+            press(&mut state, "b");
+            state
+        }),
+        ("console_break_asked", |size| {
+            let mut state = fleet(size);
+            press(&mut state, "b c");
+            state
+        }),
         ("boot", |size| {
             let mut state = fleet(size);
             press(&mut state, "3");

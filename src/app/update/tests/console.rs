@@ -1,6 +1,7 @@
 //! The console: who has the keys, and which connection there is.
 
 use super::{SIZE, select, sessions, told, typed};
+use crate::app::action::Context;
 use crate::app::effect::{Effect, SessionKind, Typed};
 use crate::app::fixture::{console_says, fleet, key, name, press, send, vm};
 use crate::app::hints::hints;
@@ -316,4 +317,32 @@ fn typing_returns_from_the_past_to_the_live_screen() {
         "shift-pageup shift-pageup shift-pageup shift-pageup",
     );
     assert_eq!(state.console.offset, 50);
+}
+
+#[test]
+fn a_key_of_sysrq_is_sent_at_once_unless_it_destroys_and_to_a_dead_guest_none_is() {
+    let sent = |effects: &[Effect]| -> Vec<Option<char>> {
+        let letters = effects.iter().filter_map(|effect| match effect {
+            Effect::Break(letter) => Some(*letter),
+            _ => None,
+        });
+        letters.collect()
+    };
+    let mut state = fleet(SIZE);
+    assert_eq!(sent(&press(&mut state, "b w")), [Some('w')]);
+    assert_eq!(state.context(), Context::Dashboard);
+    assert_eq!(state.page, Page::Console, "what the guest says is seen");
+    assert_eq!(sent(&press(&mut state, "b enter")), [None]);
+    assert!(sent(&press(&mut state, "b c")).is_empty());
+    assert_eq!(state.context(), Context::Confirm);
+    assert!(sent(&press(&mut state, "n")).is_empty());
+    assert_eq!(state.context(), Context::Dashboard);
+    assert_eq!(sent(&press(&mut state, "b c y")), [Some('c')]);
+    // No key of the menu: it stays.
+    assert!(sent(&press(&mut state, "b ctrl-w x")).is_empty());
+    assert_eq!(state.context(), Context::Break);
+    press(&mut state, "esc g");
+    assert!(!state.selected_row().unwrap().vm.phase.is_live());
+    press(&mut state, "b");
+    assert_eq!(state.context(), Context::Dashboard);
 }
