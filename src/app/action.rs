@@ -27,6 +27,7 @@ pub enum Action {
     ScrollDown,
     FocusConsole,
     Fit,
+    SendBreak,
     Zoom,
     StartStop,
     StartTalkative,
@@ -111,7 +112,7 @@ pub struct ActionSpec {
 
 impl Action {
     /// All actions, in the order of the help.
-    pub const ALL: [Self; 84] = [
+    pub const ALL: [Self; 85] = [
         Self::SelectNext,
         Self::SelectPrevious,
         Self::SelectFirst,
@@ -128,6 +129,7 @@ impl Action {
         Self::ScrollDown,
         Self::FocusConsole,
         Self::Fit,
+        Self::SendBreak,
         Self::Zoom,
         Self::StartStop,
         Self::StartTalkative,

@@ -23,11 +23,13 @@ pub enum Context {
     Reading,
     /// The line of a pattern; other keys are typed into it.
     Search,
+    /// The menu of BREAK and `SysRq`; other keys are its letters.
+    Break,
 }
 
 impl Context {
     /// All contexts, in the order of the help.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Dashboard,
         Self::Console,
         Self::Panel,
@@ -38,6 +40,7 @@ impl Context {
         Self::Filter,
         Self::Reading,
         Self::Search,
+        Self::Break,
     ];
 
     /// The word for it in tables.
@@ -53,6 +56,7 @@ impl Context {
             Self::Filter => "filter",
             Self::Reading => "reading",
             Self::Search => "search",
+            Self::Break => "break",
         }
     }
 }

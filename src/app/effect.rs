@@ -2,6 +2,7 @@
 
 use crate::console::Size;
 use crate::console::keys::Key;
+use crate::console::mouse::Mouse;
 use crate::console::reader::Step;
 use crate::fleet::Draft;
 use crate::shim::protocol::Push;
@@ -63,6 +64,8 @@ pub enum Effect {
     Fit(Size, Push),
     /// Type on the console.
     Type(Typed),
+    /// Send a BREAK to the guest of the console, and a key of `SysRq` behind it.
+    Break(Option<char>),
     /// Have the reader of the console take a step.
     Read(Step),
     /// Put what the reader selected into the clipboard.
@@ -119,6 +122,10 @@ pub enum Typed {
     Key(Key),
     /// Pasted text.
     Paste(String),
+    /// What the mouse did, at a place of the guest's screen.
+    Mouse(Mouse),
+    /// The console got the keys, or lost them.
+    Focus(bool),
 }
 
 /// A VM's processes, to be sampled.

@@ -59,11 +59,13 @@ pub fn hints(state: &State) -> Vec<Hint> {
                     "kill it"
                 }
                 Some(Modal::Mend(_)) => "run it",
+                Some(Modal::Break(_)) => "send it",
                 _ => "delete it",
             };
             vec![(Action::Yes, label), (Action::No, "leave it")]
         }
         Context::Reading => reading(state),
+        Context::Break => vec![(Action::Close, "close; a letter sends it")],
         Context::Search => vec![(Action::Accept, "search"), (Action::Close, "cancel")],
         Context::Filter => vec![(Action::Accept, "keep"), (Action::Close, "cancel")],
     };

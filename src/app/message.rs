@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use super::log::LogPart;
 use super::metrics::Count;
 use crate::console::keys::Key;
+use crate::console::mouse::Mouse;
 use crate::doctor::Progress;
 use crate::fault::Failure;
 use crate::fleet::{Measured, Objection, Outlook, Past};
@@ -21,6 +22,8 @@ pub enum Message {
     Paste(String),
     /// The mouse did something.
     Mouse(Mouse),
+    /// The terminal got the keys of the user's desktop, or lost them.
+    Focus(bool),
     /// The terminal has another size, in columns and rows.
     Resize(u16, u16),
     /// All VMs were read from disk.
@@ -117,30 +120,4 @@ pub enum SessionEvent {
     Refused(Failure),
     /// The connection ended.
     Ended(Option<Failure>),
-}
-
-/// What the mouse did, at a column and a row.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Mouse {
-    /// What.
-    pub kind: MouseKind,
-    /// Column, from 0.
-    pub column: u16,
-    /// Row, from 0.
-    pub row: u16,
-}
-
-/// The kinds of what the mouse does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MouseKind {
-    /// The left button went down.
-    Press,
-    /// The pointer moved while it was down.
-    Drag,
-    /// The left button went up.
-    Release,
-    /// The wheel was turned up.
-    WheelUp,
-    /// The wheel was turned down.
-    WheelDown,
 }

@@ -40,6 +40,7 @@ pub mod state;
 pub(crate) mod terminal;
 pub mod tryout;
 pub mod update;
+mod wake;
 
 pub use keymap::{KeyRow, keys_table};
 

@@ -3,6 +3,7 @@
 use super::action::Context;
 use super::form::Form;
 use super::mend::Mend;
+use crate::console::sysrq::SysRq;
 use crate::vm::{Operation, VmName};
 
 /// Something that lies over the dashboard and takes the keys. The last one is the top.
@@ -38,6 +39,8 @@ pub enum Modal {
     Confirm(Question),
     /// A paste on the console that asks first, or is under way.
     Paste(Paste),
+    /// A BREAK is to be sent, and maybe a key of `SysRq` behind it.
+    Break(Break),
     /// The filter is being typed; holds what it was before.
     Filter {
         /// What it was before.
@@ -76,6 +79,15 @@ pub struct Paste {
     pub text: String,
     /// How many bytes of how many the guest has taken; `None` while it is a question.
     pub taken: Option<(usize, usize)>,
+}
+
+/// The menu of what goes past the bytes of the serial line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Break {
+    /// To which VM.
+    pub name: VmName,
+    /// The key that destroys, of which the user is asked.
+    pub asked: Option<SysRq>,
 }
 
 /// A question about something that destroys.

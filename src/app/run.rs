@@ -2,7 +2,6 @@
 
 use std::io;
 
-use crossterm::event::Event;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
@@ -20,6 +19,7 @@ use super::signals::{Signals, Told};
 use super::state::{Modal, Page, State};
 use super::terminal::Terminal;
 use super::update::{examine, update};
+use crate::console::keys::Event;
 use crate::fault::{Code, Failure};
 use crate::fleet::Fleet;
 use crate::ui::{self, Theme};
@@ -170,10 +170,9 @@ impl App {
     /// A terminal that is gone ends the dashboard: nobody looks at it.
     fn take_in_event(&mut self, event: Option<io::Result<Event>>) -> io::Result<()> {
         match event {
-            Some(Ok(event)) => match input::message(event) {
-                Some(message) => self.take_in(message),
-                None => Ok(()),
-            },
+            // What nobody wants to know costs no frame.
+            Some(Ok(Event::Mouse(mouse))) if !self.state.wants(mouse) => Ok(()),
+            Some(Ok(event)) => self.take_in(input::message(event)),
             Some(Err(_)) | None => self.take_in(Message::Terminate),
         }
     }

@@ -20,14 +20,14 @@ use super::row::Row;
 use super::tryout::Tryout;
 use crate::config::Config;
 use crate::console::keys::Key;
+use crate::console::mouse::{Mouse, MouseKind};
 use crate::console::reader::Marks;
-use crate::console::{Screen, Size};
+use crate::console::{Modes, MouseWanted, Screen, Size};
 use crate::doctor::{Finding, Report, Status};
 use crate::fault::Failure;
-use crate::sampler::Silence;
 use crate::vm::{BootPhase, BootRecord, VmName};
 
-pub use super::modal::{Modal, Paste, Question, SearchFor};
+pub use super::modal::{Break, Modal, Paste, Question, SearchFor};
 
 /// A page of the selected VM.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -157,6 +157,8 @@ pub struct Console {
     pub link: Link,
     /// The cells, copied right before a frame.
     pub screen: Screen,
+    /// What the guest asked of its terminal; copied with the cells.
+    pub modes: Modes,
     /// The title that the guest set.
     pub title: Option<String>,
     /// The number of the topmost row of the live screen, as a reader counts.
@@ -266,6 +268,10 @@ pub struct State {
     pub has_image: Option<bool>,
     /// What the world was asked to hold ready.
     pub(super) held: Held,
+    /// Whether the dashboard's terminal has the keys of the user's desktop, as far as it tells.
+    pub(super) has_desktop: bool,
+    /// Where the pointer was when a guest was told of it last.
+    pub(super) pointer: Option<Mouse>,
     /// Whether the picture changed since the last frame.
     pub stale: bool,
 }
@@ -279,6 +285,8 @@ pub(super) struct Held {
     pub(super) log: Option<VmName>,
     pub(super) boots: Option<(VmName, u64)>,
     pub(super) fit: Option<(u64, Size)>,
+    /// The console that was told that it has the keys.
+    pub(super) focus: Option<u64>,
 }
 
 impl State {
@@ -317,6 +325,8 @@ impl State {
             journal: Journal::default(),
             has_image: None,
             held: Held::default(),
+            has_desktop: true,
+            pointer: None,
             stale: true,
         }
     }
@@ -335,12 +345,21 @@ impl State {
             },
             (Some(Modal::Form(_)), _) => Context::Form,
             (Some(Modal::Confirm(_) | Modal::Paste(_)), _) => Context::Confirm,
+            (Some(Modal::Break(menu)), _) if menu.asked.is_some() => Context::Confirm,
+            (Some(Modal::Break(_)), _) => Context::Break,
             (Some(Modal::Filter { .. }), _) => Context::Filter,
             (Some(Modal::Search { .. }), _) => Context::Search,
             (None, _) if self.reading.is_some() => Context::Reading,
             (None, Focus::Dashboard) => Context::Dashboard,
             (None, Focus::Console) => Context::Console,
         }
+    }
+
+    /// Whether it matters to anybody what the mouse did: a pointer that moves mostly does not.
+    pub fn wants(&self, mouse: Mouse) -> bool {
+        let moves = mouse.kind == MouseKind::Move;
+        !moves
+            || self.context() == Context::Console && self.console.modes.mouse == MouseWanted::Motion
     }
 
     /// The rows that pass the filter, in order.
@@ -375,25 +394,5 @@ impl State {
     /// Where things are on the screen.
     pub fn regions(&self) -> Regions {
         layout::regions(self.size, self.rows.len(), self.zoomed, self.page)
-    }
-
-    /// When the picture would next change by itself, on the monotonic clock; `None`: never.
-    ///
-    /// Figures and uptimes come with samples; only fading messages, the bars of a boot under way for
-    /// its first half minute, and the moment from which a guest is called silent ask to be woken.
-    pub fn next_wake(&self) -> Option<Duration> {
-        const BOOT_STEP: Duration = Duration::from_millis(100);
-        const BOOT_WATCHED: Duration = Duration::from_secs(30);
-        let boot = self
-            .selected_row()
-            .filter(|row| self.page == Page::Boot && self.modals.is_empty() && row.is_booting())
-            .and_then(|row| row.uptime(self.now))
-            .filter(|uptime| *uptime < BOOT_WATCHED)
-            .map(|_| self.now.mono + BOOT_STEP);
-        let due = |row: &Row| Silence::due(&row.vm, self.now.wall);
-        let silent = self.rows.iter().filter_map(due).min();
-        let silent = silent.map(|left| self.now.mono + left);
-        let fade = self.journal.next_fade(self.now);
-        [boot, silent, fade].into_iter().flatten().min()
     }
 }

@@ -6,7 +6,8 @@ use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crossterm::event::{
-    DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture,
+    DisableBracketedPaste, DisableFocusChange, DisableMouseCapture, EnableBracketedPaste,
+    EnableFocusChange, EnableMouseCapture,
 };
 use crossterm::terminal::{
     BeginSynchronizedUpdate, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen,
@@ -72,6 +73,19 @@ impl Terminal {
         self.inner.backend_mut().flush()
     }
 
+    /// Has the terminal tell of the mouse, or no longer.
+    pub(crate) fn point(&mut self, mouse: bool) -> io::Result<()> {
+        if std::mem::replace(&mut self.mouse, mouse) == mouse {
+            return Ok(());
+        }
+        let backend = self.inner.backend_mut();
+        if mouse {
+            execute!(backend, EnableMouseCapture)
+        } else {
+            execute!(backend, DisableMouseCapture)
+        }
+    }
+
     /// Writes a sequence that draws nothing, between two frames.
     pub(crate) fn write(&mut self, sequence: &str) -> io::Result<()> {
         let backend = self.inner.backend_mut();
@@ -121,6 +135,7 @@ fn take(mouse: bool) -> io::Result<()> {
         out,
         EnterAlternateScreen,
         EnableBracketedPaste,
+        EnableFocusChange,
         cursor::Hide
     )?;
     if mouse {
@@ -136,6 +151,7 @@ fn give_back() {
             io::stdout(),
             EndSynchronizedUpdate,
             DisableMouseCapture,
+            DisableFocusChange,
             DisableBracketedPaste,
             LeaveAlternateScreen,
             cursor::Show

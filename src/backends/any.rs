@@ -122,6 +122,10 @@ impl Machine for AnyMachine {
         pass!(self.kill())
     }
 
+    async fn send_break(&self) -> Result<(), BackendError> {
+        pass!(self.send_break().await)
+    }
+
     async fn vcpu_threads(&self) -> Result<Vec<u32>, BackendError> {
         pass!(self.vcpu_threads().await)
     }

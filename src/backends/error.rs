@@ -75,6 +75,9 @@ pub enum BackendError {
         /// What came instead.
         what: String,
     },
+    /// The VMM has no way to send a BREAK: no call of Firecracker's API does.
+    #[error("Firecracker cannot send a BREAK over its serial line")]
+    NoBreak,
     /// The control connection is gone.
     #[error("{program} closed its control socket during `{command}`")]
     Disconnected {
@@ -122,6 +125,7 @@ impl Fault for BackendError {
             }
             Self::Unavailable { .. } | Self::Accelerator { .. } => Code::MissingDependency,
             Self::TimedOut { .. } => Code::Timeout,
+            Self::NoBreak => Code::Refused,
             _ => Code::RuntimeError,
         }
     }
@@ -147,6 +151,11 @@ impl Fault for BackendError {
             Self::DiskTaken { .. } => {
                 Some("end what uses it, or create the VM with `--disk-mode isolated`".to_owned())
             }
+            Self::NoBreak => Some(
+                "write the letter to /proc/sysrq-trigger in the guest, or make the VM with \
+                 `--backend qemu`"
+                    .to_owned(),
+            ),
             Self::PortTaken { by: None, .. } => Some("choose another port".to_owned()),
             _ => None,
         }

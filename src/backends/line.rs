@@ -1,10 +1,14 @@
 //! The serial line of a guest, whatever the VMM makes it of.
 
 use std::io;
+#[cfg(target_os = "linux")]
+use std::os::fd::AsRawFd;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+#[cfg(target_os = "linux")]
+use nix::errno::Errno;
 use nix::sys::socket::{setsockopt, sockopt};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::UnixStream;
@@ -91,6 +95,22 @@ impl Line {
         Ok(nix::unistd::read(self.readable_end(), buffer)?)
     }
 
+    /// How much of what was written the VMM has not taken yet: bytes and what the kernel needs to hold
+    /// them. Known for a socket on Linux (`SIOCOUTQ`, unix(7)); elsewhere it fails as unsupported.
+    pub fn untaken(&self) -> io::Result<usize> {
+        #[cfg(target_os = "linux")]
+        if let Ends::Stream(stream) = &self.0 {
+            let mut untaken: nix::libc::c_int = 0;
+            // SAFETY: the descriptor is open as long as the borrow, and the call writes one int.
+            let result = unsafe {
+                nix::libc::ioctl(stream.as_raw_fd(), nix::libc::TIOCOUTQ, &raw mut untaken)
+            };
+            Errno::result(result)?;
+            return Ok(usize::try_from(untaken).unwrap_or(0));
+        }
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
     fn readable_end(&self) -> BorrowedFd<'_> {
         match &self.0 {
             Ends::Stream(stream) => stream.as_fd(),
@@ -159,11 +179,21 @@ mod tests {
 
     #[tokio::test]
     async fn typing_goes_ahead_of_a_guest_that_does_not_read_by_some_kilobytes_only() {
-        let (stream, _guest) = UnixStream::pair().unwrap();
+        let (stream, guest) = UnixStream::pair().unwrap();
         let line = Line::from(stream);
         line.writable().await.unwrap();
         let most = ahead(&line);
         assert!((1..=32 << 10).contains(&most), "{most} on a socket");
+        #[cfg(target_os = "linux")]
+        {
+            assert!(line.untaken().unwrap() >= most);
+            let mut guest = guest;
+            let mut all = vec![0; most];
+            tokio::io::AsyncReadExt::read_exact(&mut guest, &mut all)
+                .await
+                .unwrap();
+            assert_eq!(line.untaken().unwrap(), 0);
+        }
         let (to_guest, _reads) = pipe::pipe().unwrap();
         let (_writes, from_guest) = pipe::pipe().unwrap();
         let line = Line::pipes(from_guest, to_guest);

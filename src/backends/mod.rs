@@ -190,6 +190,8 @@ pub trait Machine: Clone + 'static {
     fn quit(&self) -> impl Future<Output = Result<(), BackendError>>;
     /// Ends the VMM's process at once.
     fn kill(&self) -> Result<(), BackendError>;
+    /// Sends a BREAK over the serial line, past the bytes that are on the way.
+    fn send_break(&self) -> impl Future<Output = Result<(), BackendError>>;
     /// The thread ids of the vCPUs, in order.
     fn vcpu_threads(&self) -> impl Future<Output = Result<Vec<u32>, BackendError>>;
     /// What the VMM counts of its guest. Nothing is counted, or flushed, unless this is called.

@@ -10,6 +10,7 @@ use alacritty_terminal::vte::ansi::Processor;
 use self::guard::Guard;
 use super::{Cursor, CursorShape, Modes, Screen, Size};
 
+mod asked;
 mod guard;
 mod rows;
 
@@ -56,6 +57,7 @@ impl Engine {
     pub(super) fn new(size: Size, scrollback: usize) -> Self {
         let config = Config {
             scrolling_history: scrollback,
+            kitty_keyboard: true,
             ..Config::default()
         };
         Self {
@@ -154,15 +156,7 @@ impl Engine {
     }
 
     pub(super) fn modes(&self) -> Modes {
-        let mode = *self.guard.term.mode();
-        Modes {
-            application_cursor: mode.contains(TermMode::APP_CURSOR),
-            application_keypad: mode.contains(TermMode::APP_KEYPAD),
-            bracketed_paste: mode.contains(TermMode::BRACKETED_PASTE),
-            newline: mode.contains(TermMode::LINE_FEED_NEW_LINE),
-            alternate_screen: mode.contains(TermMode::ALT_SCREEN),
-            mouse: mode.intersects(TermMode::MOUSE_MODE),
-        }
+        self.guard.asked.modes(*self.guard.term.mode())
     }
 
     /// Whether a mode is set; `None` for one that is not known.

@@ -1,11 +1,14 @@
 //! Keys as the dashboard knows them, and the bytes that they are on a serial line.
 
+mod decode;
 mod encode;
+mod modern;
 
 use std::fmt;
 use std::str::FromStr;
 
-pub use encode::{encode, encode_paste, pasted_lines};
+pub use decode::{Decoder, Event};
+pub use encode::{encode, encode_focus, encode_paste, pasted_lines};
 
 use crate::fault::{Code, Fault};
 
@@ -46,7 +49,13 @@ pub enum KeyCode {
     Left,
     /// Cursor right.
     Right,
+    /// A key of the keypad, by what is written on it; enter is `\r`. Terminals tell it from the same
+    /// character elsewhere only when they are asked to.
+    Keypad(char),
 }
+
+/// What is written on the keys of a keypad, in the order of the keyboard protocol's numbers.
+const KEYPAD: &str = "0123456789./*-+\r=,";
 
 /// Names as they are written; the first of a code is how it is shown.
 const NAMES: [(&str, KeyCode); 25] = [
@@ -86,7 +95,7 @@ pub struct Key {
     pub ctrl: bool,
     /// Alt, or meta.
     pub alt: bool,
-    /// Shift, for keys that are no characters.
+    /// Shift; of no account for characters in the normal form.
     pub shift: bool,
 }
 
@@ -131,6 +140,18 @@ impl Key {
             ..self
         }
     }
+
+    /// The key as it is bound: in its normal form, and a key of the keypad as the character that is
+    /// written on it.
+    #[must_use]
+    pub fn bound(self) -> Self {
+        let code = match self.code {
+            KeyCode::Keypad('\r') => KeyCode::Enter,
+            KeyCode::Keypad(c) => KeyCode::Char(c),
+            code => code,
+        };
+        Self { code, ..self }.normalise()
+    }
 }
 
 impl fmt::Display for Key {
@@ -147,6 +168,8 @@ impl fmt::Display for Key {
         match self.code {
             KeyCode::F(number) => write!(f, "f{number}"),
             KeyCode::Char(c) if c != ' ' => write!(f, "{c}"),
+            KeyCode::Keypad('\r') => f.write_str("kpenter"),
+            KeyCode::Keypad(c) => write!(f, "kp{c}"),
             code => {
                 let named = NAMES.iter().find(|(_, named)| *named == code);
                 f.write_str(named.map_or("", |(name, _)| name))
@@ -247,6 +270,12 @@ fn code(name: &str) -> Result<KeyCode, String> {
             1..=24 => Ok(KeyCode::F(number)),
             _ => Err("function keys go from f1 to f24".to_owned()),
         };
+    }
+    if let Some(written) = lower.strip_prefix("kp") {
+        let named = if written == "enter" { "\r" } else { written };
+        if let Some(c) = KEYPAD.chars().find(|c| named.chars().eq([*c])) {
+            return Ok(KeyCode::Keypad(c));
+        }
     }
     if name.is_empty() {
         return Err("it is empty".to_owned());

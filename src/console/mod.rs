@@ -11,6 +11,8 @@ pub mod expect;
 mod filter;
 pub mod keys;
 mod limit;
+mod modes;
+pub mod mouse;
 #[cfg(test)]
 mod noise;
 mod notable;
@@ -20,10 +22,12 @@ mod respond;
 mod sanitize;
 mod screen;
 mod stamps;
+pub mod sysrq;
 mod terminal;
 
 pub use filter::Filter;
+pub use modes::{Keyboard, Modes, MouseForm, MouseWanted};
 pub use notable::Notable;
 pub use sanitize::{Stripper, sanitize_line};
 pub use screen::{Attribute, Attributes, Cell, Color, Cursor, CursorShape, Screen, Size};
-pub use terminal::{Modes, Terminal};
+pub use terminal::Terminal;

@@ -7,7 +7,7 @@ use super::limit::Limit;
 use super::reader::Text;
 use super::respond::{Found, Replies, Responder};
 use super::stamps::Stamps;
-use super::{Screen, Size};
+use super::{Modes, Screen, Size};
 use crate::fault::guard;
 
 /// How many bytes are fed between two looks at whether the engine still lives.
@@ -15,27 +15,6 @@ const PIECE: usize = 4096;
 
 /// What stands on the screen of an engine that replaced a failed one.
 const NOTICE: &[u8] = b"[the terminal engine failed on this output and was started anew]\r\n";
-
-/// What the guest asked of the terminal, as far as it concerns those who type or draw.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is an independent mode of a terminal"
-)]
-pub struct Modes {
-    /// Cursor keys send `ESC O` (DECCKM).
-    pub application_cursor: bool,
-    /// The keypad sends application codes (DECKPAM).
-    pub application_keypad: bool,
-    /// Pasted text is to be bracketed (mode 2004).
-    pub bracketed_paste: bool,
-    /// Enter sends CR LF (LNM).
-    pub newline: bool,
-    /// The alternate screen is shown.
-    pub alternate_screen: bool,
-    /// Any mouse report is asked for.
-    pub mouse: bool,
-}
 
 /// A terminal of one size with a scrollback. A panic inside the engine costs the screen, not the program.
 pub struct Terminal {

@@ -1,6 +1,6 @@
 use super::*;
 use crate::console::noise::push_word;
-use crate::console::{Color, CursorShape};
+use crate::console::{Color, CursorShape, Keyboard, MouseForm, MouseWanted};
 use crate::fault::guarding;
 
 /// A character of private use on which the engine dies in tests.
@@ -161,12 +161,56 @@ fn the_scrollback_has_its_limit() {
 fn modes_are_told() {
     let modes = terminal(b"\x1b[?1h\x1b=\x1b[?2004h\x1b[20h\x1b[?1049h\x1b[?1002h").modes();
     assert!(modes.application_cursor && modes.application_keypad && modes.bracketed_paste);
-    assert!(modes.newline && modes.alternate_screen && modes.mouse);
+    assert!(modes.newline && modes.alternate_screen && modes.alternate_scroll);
+    assert_eq!(modes.mouse, MouseWanted::Drags);
     assert_eq!(terminal(b"").modes(), Modes::default());
     assert_eq!(
         terminal(b"\x1b[?1h\x1b=\x1b[?2004h\x1bc").modes(),
         Modes::default()
     );
+}
+
+#[test]
+fn what_the_engine_does_not_keep_of_keyboard_and_mouse_is_kept_beside_it() {
+    let modes = |asked: &str| terminal(asked.as_bytes()).modes();
+    let mouse = |asked: &str| (modes(asked).mouse, modes(asked).mouse_form);
+    for (asked, wanted, form) in [
+        ("\x1b[?9h", MouseWanted::Presses, MouseForm::Bytes),
+        (
+            "\x1b[?9h\x1b[?1000h\x1b[?1000l",
+            MouseWanted::Nothing,
+            MouseForm::Bytes,
+        ),
+        ("\x1b[?1000;1005h", MouseWanted::Buttons, MouseForm::Utf8),
+        ("\x1b[?1002;1015;1006h", MouseWanted::Drags, MouseForm::Sgr),
+        (
+            "\x1b[?1003;1006;1015h",
+            MouseWanted::Motion,
+            MouseForm::Urxvt,
+        ),
+        (
+            "\x1b[?1003;1006;1015h\x1bc",
+            MouseWanted::Nothing,
+            MouseForm::Bytes,
+        ),
+    ] {
+        assert_eq!(mouse(asked), (wanted, form), "{asked:?}");
+    }
+    for (asked, keyboard) in [
+        ("\x1b[>4;1m", Keyboard::OtherKeys),
+        ("\x1b[>4;2m", Keyboard::AllOtherKeys),
+        ("\x1b[>4;2m\x1b[>4m", Keyboard::Legacy),
+        ("\x1b[>1u", Keyboard::Disambiguated),
+        ("\x1b[>31u", Keyboard::AllSequences),
+        ("\x1b[>31u\x1b[<u", Keyboard::Legacy),
+        ("\x1b[=1;1u\x1b[?1049h", Keyboard::Legacy),
+        ("\x1b[>1u\x1bc", Keyboard::Legacy),
+    ] {
+        assert_eq!(modes(asked).keyboard, keyboard, "{asked:?}");
+    }
+    let set = modes("\x1b[?66;67;1004;1037h");
+    assert!(set.application_keypad && set.backarrow && set.focus && set.delete_is_del);
+    assert_eq!(modes("\x1b[?66;67;1004;1037h\x1bc"), Modes::default());
 }
 
 #[test]

@@ -141,6 +141,13 @@ pub enum Request {
     },
     /// The screen as it stands; answered with [`Answer::Screen`].
     Screen,
+    /// Send a BREAK over the serial line, and a letter right behind it: `SysRq` for a Linux guest.
+    /// Answered when both are sent; refused while the guest has not taken what was typed before.
+    Break {
+        /// A letter or a digit.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        letter: Option<char>,
+    },
     /// What the VMM counts of its guest, counted up to now; answered with [`Answer::Figures`].
     Figures,
 }

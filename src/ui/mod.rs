@@ -78,6 +78,7 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme) {
             Modal::Form(form) => form::render(frame, area, form, theme),
             Modal::Confirm(question) => confirm::render(frame, area, question, theme),
             Modal::Paste(paste) => confirm::paste(frame, area, paste, theme),
+            Modal::Break(menu) => confirm::send_break(frame, area, menu, theme),
             Modal::Filter { .. } | Modal::Search { .. } => {}
         }
     }

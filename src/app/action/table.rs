@@ -3,7 +3,7 @@
 use super::{Action, ActionSpec, Context};
 
 /// A key that means the same wherever the guest does not have the keys.
-const fn anywhere(keys: &'static str) -> [(Context, &'static str); 8] {
+const fn anywhere(keys: &'static str) -> [(Context, &'static str); 9] {
     [
         (Context::Dashboard, keys),
         (Context::Panel, keys),
@@ -13,6 +13,7 @@ const fn anywhere(keys: &'static str) -> [(Context, &'static str); 8] {
         (Context::Filter, keys),
         (Context::Reading, keys),
         (Context::Search, keys),
+        (Context::Break, keys),
     ]
 }
 
@@ -93,6 +94,11 @@ impl Action {
                 "Give the guest's terminal the size of the console's page",
                 &[(C::Dashboard, "f")],
             ),
+            Self::SendBreak => (
+                "send-break",
+                "Send BREAK or a key of SysRq over the serial line",
+                &[(C::Dashboard, "b")],
+            ),
             Self::Zoom => (
                 "zoom",
                 "Give the page the whole screen, or give it back",
@@ -156,7 +162,7 @@ impl Action {
             Self::History => (
                 "history",
                 "Show the boots of all VMs, by image, backend and day",
-                &[(C::Dashboard, "b")],
+                &[(C::Dashboard, "B")],
             ),
             Self::Help => (
                 "help",
@@ -300,6 +306,7 @@ impl Action {
                     (C::Form, "esc ctrl-c"),
                     (C::Filter, "esc ctrl-c"),
                     (C::Search, "esc ctrl-c"),
+                    (C::Break, "esc ctrl-c"),
                     (C::Reading, "q esc ctrl-c"),
                 ],
             ),

@@ -163,6 +163,7 @@ impl World {
             Effect::NoteFirstStart => doctor::note_first_start(&fleet),
             Effect::Session(open) => self.console.open(fleet, outbox, open),
             Effect::Fit(size, push) => self.console.fit(size, push),
+            Effect::Break(letter) => self.console.send_break(letter),
             Effect::Type(typed) => self.console.type_in(typed, &outbox),
             Effect::CancelPaste => self.console.cancel_paste(),
             Effect::Follow(name) => {

@@ -117,6 +117,8 @@ impl Pane {
         let modes = running.terminal.borrow().modes();
         let bytes = match typed {
             Typed::Key(key) => keys::encode(*key, modes),
+            Typed::Mouse(mouse) => mouse.encode(modes),
+            Typed::Focus(gained) => keys::encode_focus(*gained, modes).to_vec(),
             Typed::Paste(text) => keys::encode_paste(text, modes),
         };
         let _ = running.talk.try_send(bytes);

@@ -140,16 +140,22 @@ impl Console {
 
     /// Asks that the guest's terminal be given another size.
     pub(super) fn fit(&mut self, size: Size, push: Push) {
+        self.ask(Request::Resize {
+            rows: size.rows(),
+            columns: size.columns(),
+            push: Some(push),
+        });
+    }
+
+    /// Has a BREAK sent, and a key of `SysRq` behind it.
+    pub(super) fn send_break(&mut self, letter: Option<char>) {
+        self.ask(Request::Break { letter });
+    }
+
+    fn ask(&mut self, request: Request) {
         if let Some(talk) = &self.talk {
             // When the queue is full the guest does not read; it can be asked for again.
-            let _ = talk.try_send(ClientFrame::Request {
-                id: FIT,
-                request: Request::Resize {
-                    rows: size.rows(),
-                    columns: size.columns(),
-                    push: Some(push),
-                },
-            });
+            let _ = talk.try_send(ClientFrame::Request { id: FIT, request });
         }
     }
 
@@ -161,6 +167,8 @@ impl Console {
         let modes = terminal.borrow().modes();
         let bytes = match typed {
             Typed::Key(key) => keys::encode(key, modes),
+            Typed::Mouse(mouse) => mouse.encode(modes),
+            Typed::Focus(gained) => keys::encode_focus(gained, modes).to_vec(),
             Typed::Paste(text) => {
                 let bytes = keys::encode_paste(&text, modes);
                 if text.len() > LONG {
@@ -220,6 +228,7 @@ impl Console {
         view.offset = view.offset.min(terminal.scrollback());
         terminal.view(view.offset, &mut view.screen);
         view.guest = Some(terminal.size());
+        view.modes = terminal.modes();
         view.title = terminal.title().map(str::to_owned);
     }
 }

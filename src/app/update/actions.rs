@@ -1,7 +1,7 @@
 //! What each action does.
 
 use super::{
-    console, examine, fleet, form, lines, list, mend, open_doctor, paste, reading, tryout,
+    console, examine, fleet, form, lines, list, mend, open_doctor, paste, reading, sysrq, tryout,
 };
 use crate::app::action::{Action, Context};
 use crate::app::effect::Effect;
@@ -37,6 +37,7 @@ pub(super) fn perform(state: &mut State, action: Action, key: Key, effects: &mut
             console::focus(state);
         }
         Action::Fit => console::fit(state, effects),
+        Action::SendBreak => sysrq::open(state),
         Action::Zoom => state.zoomed = !state.zoomed,
         Action::StartStop => start_stop(state, effects),
         Action::StartTalkative => start_talkative(state, effects),
@@ -96,6 +97,7 @@ pub(super) fn perform(state: &mut State, action: Action, key: Key, effects: &mut
         Action::Submit => form::submit(state, effects),
         Action::Yes if is_paste(state) => paste::confirmed(state, effects),
         Action::No if is_paste(state) => paste::refused(state, effects),
+        Action::Yes if is_break(state) => sysrq::confirmed(state, effects),
         Action::Yes => confirmed(state, effects),
         Action::Accept if state.context() == Context::Search => reading::accept(state, effects),
         Action::No | Action::Accept => drop(state.modals.pop()),
@@ -112,6 +114,10 @@ pub(super) fn perform(state: &mut State, action: Action, key: Key, effects: &mut
 
 fn is_paste(state: &State) -> bool {
     matches!(state.modals.last(), Some(Modal::Paste(_)))
+}
+
+fn is_break(state: &State) -> bool {
+    matches!(state.modals.last(), Some(Modal::Break(_)))
 }
 
 fn turn(state: &mut State, forward: bool) {

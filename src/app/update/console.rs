@@ -2,13 +2,17 @@
 
 use std::time::Duration;
 
+use ratatui::layout::Position;
+
 use super::{list, paste};
 use crate::app::action::{Action, Context};
 use crate::app::effect::{Effect, SessionKind, Typed};
 use crate::app::journal::Level;
 use crate::app::message::SessionEvent;
 use crate::app::state::{Focus, Link, Page, State};
+use crate::console::Size;
 use crate::console::keys::Key;
+use crate::console::mouse::{Mouse, MouseKind};
 use crate::shim::protocol::Push;
 
 /// Within this time after leaving, the same key is sent to the guest.
@@ -66,6 +70,54 @@ pub(super) fn typed(state: &mut State, typed: Typed, effects: &mut Vec<Effect>) 
         state.stale = true;
     }
     effects.push(Effect::Type(typed));
+}
+
+/// Whether the guest that has the keys is to be told of what the mouse did, unless the user keeps it
+/// by holding shift: on its screen, or on the way from there with a button down.
+pub(super) fn is_guests(state: &State, mouse: Mouse) -> bool {
+    let page = state.regions().page;
+    let is_inside = page.contains(Position::new(mouse.column, mouse.row));
+    let follows =
+        state.pointer.is_some() && matches!(mouse.kind, MouseKind::Drag(_) | MouseKind::Release(_));
+    state.context() == Context::Console
+        && state.console.offset == 0
+        && (is_inside || follows)
+        && (follows || state.pressed.is_none())
+        && mouse.is_guests(state.console.modes)
+}
+
+/// Tells the guest what the mouse did; of a pointer that moves only when it comes to another cell.
+pub(super) fn point(state: &mut State, mouse: Mouse, effects: &mut Vec<Effect>) {
+    let page = state.regions().page;
+    let size = state.console.guest.unwrap_or(Size::DEFAULT);
+    let place = |at: u16, from: u16, most: u16| at.saturating_sub(from).min(most - 1);
+    let told = Mouse {
+        column: place(mouse.column, page.x, size.columns()),
+        row: place(mouse.row, page.y, size.rows()),
+        ..mouse
+    };
+    let is_same = state.pointer == Some(told);
+    state.pointer = Some(told);
+    if !is_same || matches!(told.kind, MouseKind::Press(_) | MouseKind::Release(_)) {
+        effects.push(Effect::Type(Typed::Mouse(told)));
+    }
+    if let MouseKind::Release(_) = told.kind {
+        state.pointer = None;
+    }
+}
+
+/// Tells a guest that its terminal got the keys, or lost them; what it wants to know is up to it.
+pub(super) fn tell_focus(state: &mut State, effects: &mut Vec<Effect>) {
+    let console = &state.console;
+    let has_keys =
+        state.context() == Context::Console && state.has_desktop && console.link == Link::Live;
+    let has_keys = has_keys.then_some(console.session);
+    let before = std::mem::replace(&mut state.held.focus, has_keys);
+    // Another connection's guest cannot be told any more.
+    let was_told = before == Some(console.session);
+    if has_keys.is_some() != was_told {
+        effects.push(Effect::Type(Typed::Focus(has_keys.is_some())));
+    }
 }
 
 /// Scrolls back by so many lines, or forward.

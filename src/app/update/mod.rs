@@ -14,6 +14,7 @@ mod mend;
 mod mouse;
 mod paste;
 mod reading;
+mod sysrq;
 mod tryout;
 mod wanted;
 
@@ -36,7 +37,9 @@ pub fn update(state: &mut State, now: Now, message: Message) -> Vec<Effect> {
     let mut effects = Vec::new();
     // What a typed key does on the screen is the guest's to say: until it does nothing changed.
     let quiet = matches!(state.context(), Context::Console | Context::Mending)
-        && matches!(message, Message::Key(_) | Message::Paste(_));
+        && matches!(message, Message::Key(_) | Message::Paste(_))
+        || matches!(message, Message::Focus(_))
+        || matches!(message, Message::Mouse(mouse) if console::is_guests(state, mouse));
     if !quiet {
         state.stale = true;
     }
@@ -44,6 +47,7 @@ pub fn update(state: &mut State, now: Now, message: Message) -> Vec<Effect> {
         Message::Key(key) => on_key(state, key, &mut effects),
         Message::Paste(text) => on_paste(state, &text, &mut effects),
         Message::Mouse(mouse) => mouse::update(state, mouse, &mut effects),
+        Message::Focus(gained) => state.has_desktop = gained,
         Message::Resize(columns, rows) => state.size = (columns, rows),
         Message::Vms(vms) => fleet::all(state, vms),
         Message::Vm(name, vm) => {
@@ -126,22 +130,26 @@ pub fn update(state: &mut State, now: Now, message: Message) -> Vec<Effect> {
     list::settle(state);
     mend::fit(state, &mut effects);
     wanted::reconcile(state, &mut effects);
+    console::tell_focus(state, &mut effects);
     reading::settle(state);
     effects
 }
 
 fn on_key(state: &mut State, key: Key, effects: &mut Vec<Effect>) {
     let context = state.context();
+    let typed = key;
+    let key = key.bound();
     if let Some(action) = state.keymap.action(context, key) {
         return actions::perform(state, action, key, effects);
     }
     match context {
-        Context::Console => console::typed(state, Typed::Key(key), effects),
-        Context::Mending => effects.push(Effect::TypeMending(Typed::Key(key))),
+        Context::Console => console::typed(state, Typed::Key(typed), effects),
+        Context::Mending => effects.push(Effect::TypeMending(Typed::Key(typed))),
         Context::Dashboard => console::leave_again(state, key, effects),
         Context::Form => form::typed(state, key, effects),
         Context::Filter => on_filter_key(state, key),
         Context::Search => reading::typed(state, key, effects),
+        Context::Break => sysrq::typed(state, key, effects),
         Context::Reading | Context::Panel | Context::Doctor | Context::Confirm => {}
     }
 }
@@ -180,6 +188,7 @@ fn on_paste(state: &mut State, text: &str, effects: &mut Vec<Effect>) {
         | Context::Reading
         | Context::Panel
         | Context::Doctor
+        | Context::Break
         | Context::Confirm => {}
     }
 }

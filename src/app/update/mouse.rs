@@ -5,8 +5,8 @@ use ratatui::layout::{Position, Rect};
 use super::{actions, console, list, reading};
 use crate::app::effect::Effect;
 use crate::app::layout;
-use crate::app::message::{Mouse, MouseKind};
 use crate::app::state::{Focus, Page, State};
+use crate::console::mouse::{Button, Mouse, MouseKind};
 use crate::console::reader::Step;
 
 /// Lines that one notch of the wheel scrolls.
@@ -14,23 +14,27 @@ const NOTCH: isize = 3;
 
 /// Takes in what the mouse did.
 pub(super) fn update(state: &mut State, mouse: Mouse, effects: &mut Vec<Effect>) {
+    if console::is_guests(state, mouse) {
+        return console::point(state, mouse, effects);
+    }
     let regions = state.regions();
     let at = Position::new(mouse.column, mouse.row);
     let within = |area: Rect| area.contains(at);
     let lines = match mouse.kind {
-        MouseKind::WheelUp => -NOTCH,
-        MouseKind::WheelDown => NOTCH,
-        MouseKind::Press | MouseKind::Drag | MouseKind::Release => 0,
+        MouseKind::Press(Button::WheelUp) => -NOTCH,
+        MouseKind::Press(Button::WheelDown) => NOTCH,
+        _ => 0,
     };
     if !state.modals.is_empty() {
         return actions::scroll_modal(state, lines);
     }
     match mouse.kind {
-        MouseKind::Drag => return drag(state, at, effects),
-        MouseKind::Release => return release(state, effects),
-        _ => {}
+        MouseKind::Drag(Button::Left) => return drag(state, at, effects),
+        MouseKind::Release(Button::Left) => return release(state, effects),
+        MouseKind::Press(_) => {}
+        _ => return,
     }
-    if mouse.kind != MouseKind::Press {
+    if lines != 0 {
         if within(regions.page) && state.reading.is_some() {
             let rows = if lines < 0 { -3 } else { 3 };
             reading::step(state, Step::Scroll(rows), effects);
@@ -39,6 +43,9 @@ pub(super) fn update(state: &mut State, mouse: Mouse, effects: &mut Vec<Effect>)
         } else if within(regions.list) && state.focus == Focus::Dashboard {
             list::step(state, lines.signum());
         }
+        return;
+    }
+    if mouse.kind != MouseKind::Press(Button::Left) {
         return;
     }
     state.pressed = None;

@@ -127,6 +127,10 @@ impl Machine for FirecrackerMachine {
         Ok(once_all_are_named(self.vcpu_count, || vcpu_threads(pid)).await)
     }
 
+    async fn send_break(&self) -> Result<(), BackendError> {
+        Err(BackendError::NoBreak)
+    }
+
     async fn figures(&self) -> Result<Figures, BackendError> {
         // It is in the FIFO before the call is answered.
         self.act("FlushMetrics").await?;

@@ -25,6 +25,9 @@ pub(super) const SERIAL_FD: RawFd = FIRST_FD;
 pub(super) const QMP_FD: RawFd = FIRST_FD + 1;
 pub(super) const AGENT_FD: RawFd = FIRST_FD + 2;
 
+/// The name of the serial chardev.
+pub(super) const SERIAL: &str = "serial";
+
 /// The guest's network card.
 const NETWORK_CARD: &str = "virtio-net-pci-non-transitional,id=nic0,netdev=net0,romfile=";
 
@@ -85,12 +88,12 @@ pub fn argv(launch: &Launch, facts: &Facts) -> Result<Vec<OsString>, BackendErro
         checked("boot arguments", boot_args(launch).into())?,
     );
 
-    let mut serial = OsString::from(socket("serial", SERIAL_FD));
+    let mut serial = OsString::from(socket(SERIAL, SERIAL_FD));
     serial.push(",logfile=");
     serial.push(doubled(plain("log file", &launch.paths.gap_log)?));
     serial.push(",logappend=on");
     line.add("-chardev", serial);
-    line.add("-serial", "chardev:serial");
+    line.add("-serial", format!("chardev:{SERIAL}"));
     line.add("-chardev", socket("qmp", QMP_FD));
     line.add("-mon", "chardev=qmp,mode=control");
     if launch.has_agent {

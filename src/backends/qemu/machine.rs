@@ -1,7 +1,8 @@
 //! The live handle of a QEMU.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use super::argv::SERIAL;
 use super::figures;
 use super::qmp::Client;
 use crate::backends::process::Process;
@@ -64,6 +65,12 @@ impl Machine for QemuMachine {
         Ok(self.process.kill().map_err(io_error("kill", whom))?)
     }
 
+    async fn send_break(&self) -> Result<(), BackendError> {
+        let chardev = json!({ "id": SERIAL });
+        let answer = self.qmp.call("chardev-send-break", Some(chardev)).await;
+        answer.map(drop)
+    }
+
     async fn vcpu_threads(&self) -> Result<Vec<u32>, BackendError> {
         let cpus = self.qmp.call("query-cpus-fast", None).await?;
         threads(&cpus).ok_or_else(|| unexpected("query-cpus-fast", &cpus))
@@ -100,7 +107,6 @@ fn unexpected(command: &str, answer: &Value) -> BackendError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     #[test]
     fn threads_come_in_the_order_of_the_cpus_or_not_at_all() {

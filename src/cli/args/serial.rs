@@ -12,8 +12,14 @@ pub(in crate::cli) struct SendArgs {
     /// The VM
     pub(in crate::cli) name: String,
     /// What to type; \n \r \t \xNN and \\ are understood, and no newline is added
-    #[arg(required = true, value_name = "TEXT")]
+    #[arg(required_unless_present_any = ["is_break", "sysrq"], value_name = "TEXT")]
     pub(in crate::cli) text: Vec<String>,
+    /// Send a BREAK instead; a Linux guest takes what is typed in the 5 s after it for a key of `SysRq`
+    #[arg(long = "break", conflicts_with_all = ["text", "sysrq"])]
+    pub(in crate::cli) is_break: bool,
+    /// Send a BREAK and this letter, by which a Linux guest does what `SysRq` and the key do
+    #[arg(long, value_name = "LETTER", conflicts_with = "text")]
+    pub(in crate::cli) sysrq: Option<char>,
 }
 
 #[derive(Debug, Args)]

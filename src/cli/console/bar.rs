@@ -62,10 +62,11 @@ impl Bar {
         } else {
             "console"
         };
+        // How to leave comes first: a long name, or a narrow terminal, cuts what is behind it.
         let Some((guest, pane)) = self.misfit else {
-            return format!(" {name} · {kind} · {keys} leaves, the VM goes on ");
+            return format!(" {keys} leaves, the VM goes on · {kind} · {name} ");
         };
-        let text = format!(" {name} · {keys} leaves · guest {guest}, here {pane}");
+        let text = format!(" {keys} leaves · {name} · guest {guest}, here {pane}");
         match self.leave.first() {
             Some(leave) if !self.read_only => format!("{text}: {leave} {FIT} fits it "),
             _ => format!("{text} · {kind}"),
@@ -95,6 +96,17 @@ mod tests {
             unfit.contains("guest 80x24, here 132x50: ctrl-] f fits it"),
             "{unfit}"
         );
+        let named = Bar {
+            name: "a".repeat(63),
+            misfit,
+            ..bar()
+        };
+        assert!(named.text().starts_with(" ctrl-] leaves"));
+        let fitting = Bar {
+            misfit: None,
+            ..named
+        };
+        assert!(fitting.text().starts_with(" ctrl-] leaves"));
         let note = Some("no\x1b[2J".to_owned());
         let noted = Bar { note, ..bar() }.text();
         assert!(

@@ -5,7 +5,6 @@
 
 use std::io::{self, IsTerminal};
 
-use crossterm::event::Event;
 use tokio::time::{Instant, sleep_until};
 
 use super::args::ConsoleArgs;
@@ -14,12 +13,12 @@ use super::output::{self, Outcome, Reply};
 use super::runtime::block_on;
 use super::serial::{Piece, Serial};
 use crate::app;
-use crate::app::input::{self, Input};
+use crate::app::input::Input;
 use crate::app::pacer::FRAME_GAP;
 use crate::app::signals::{Signals, Told};
 use crate::app::terminal as host;
-use crate::console::keys::encode;
-use crate::console::{Screen, Size, Terminal};
+use crate::console::keys::{Event, encode, encode_focus};
+use crate::console::{MouseWanted, Screen, Size, Terminal};
 use crate::fault::{Code, Failure};
 use crate::shim::protocol::{Push, ReplayFrom};
 
@@ -135,7 +134,6 @@ impl Attached<'_> {
                     Told::Resize => Some(crossterm::terminal::size().map_err(failed)?),
                 },
                 event = input.next() => match event {
-                    Some(Ok(Event::Resize(columns, rows))) => Some((columns, rows)),
                     Some(Ok(event)) => {
                         // What a typed key does on the screen is the guest's to say: a frame that
                         // shows nothing new would only put off the one with its echo.
@@ -155,6 +153,9 @@ impl Attached<'_> {
                 () = sleep_until(next_frame), if stale => {
                     self.guest.view(0, &mut screen);
                     self.bar.misfit = Some((self.guest.size(), self.pane)).filter(|(guest, pane)| guest != pane);
+                    // Else the mouse is the host's: what it selects there is copied as ever.
+                    let points = self.guest.modes().mouse != MouseWanted::Nothing;
+                    host.point(points && !self.bar.read_only).map_err(failed)?;
                     host.draw(|frame| draw::render(frame, &screen, &self.bar, self.in_color))
                         .map_err(failed)?;
                     next_frame = Instant::now() + FRAME_GAP;
@@ -204,11 +205,21 @@ impl Attached<'_> {
     /// Takes in what the user did.
     async fn take(&mut self, event: Event) -> Result<Option<Ending>, Failure> {
         let modes = self.guest.modes();
-        let key = match event {
-            Event::Key(event) => match input::key(event) {
-                Some(key) => key,
-                None => return Ok(None),
-            },
+        let typed = match event {
+            Event::Key(key) => key,
+            Event::Mouse(_) | Event::Focus(_) if self.bar.read_only => return Ok(None),
+            Event::Focus(gained) => {
+                let bytes = encode_focus(gained, modes).to_vec();
+                self.serial.type_bytes(bytes).await?;
+                return Ok(None);
+            }
+            Event::Mouse(mouse) => {
+                let size = self.guest.size();
+                if mouse.column < size.columns() && mouse.row < size.rows() {
+                    self.serial.type_bytes(mouse.encode(modes)).await?;
+                }
+                return Ok(None);
+            }
             Event::Paste(_) if self.bar.leaving.is_some() => return Ok(Some(Ending::Left)),
             Event::Paste(text) => {
                 if !self.bar.read_only && self.bar.paste.is_none() {
@@ -216,8 +227,8 @@ impl Attached<'_> {
                 }
                 return Ok(None);
             }
-            _ => return Ok(None),
         };
+        let key = typed.bound();
         self.bar.note = None;
         match self.bar.leaving.take() {
             None if self.bar.leave.contains(&key) => {
@@ -231,7 +242,7 @@ impl Attached<'_> {
                 Some(paste) if paste.ends_by(key) => paste.cancel(&mut self.serial).await?,
                 // What else is typed would fall into the midst of it.
                 Some(paste) => self.bar.paste = Some(paste),
-                None => self.serial.type_bytes(encode(key, modes)).await?,
+                None => self.serial.type_bytes(encode(typed, modes)).await?,
             },
             Some(_) if self.bar.read_only => return Ok(Some(Ending::Left)),
             Some((left_by, _)) if key == left_by => {

@@ -10,6 +10,7 @@ use alacritty_terminal::term::{Term, TermMode};
 use alacritty_terminal::vte::ansi;
 use alacritty_terminal::vte::ansi::{CharsetIndex, Handler, NamedPrivateMode};
 
+use super::asked::Asked;
 use crate::console::Size;
 
 mod handler;
@@ -20,12 +21,13 @@ const MOST_COMBINING: usize = 4;
 /// Lets through to the screen what draws on it, and nothing else; what the engine does otherwise
 /// than xterm is done here.
 ///
-/// Titles are kept here; clipboard, hyperlinks, palette changes, keyboard protocols and every
+/// Titles are kept here; clipboard, hyperlinks, palette changes and every
 /// report are dropped (the replies are [`crate::console::respond`]'s); what is invisible or reorders
 /// text never reaches a cell; combining characters are bounded.
 pub(super) struct Guard {
     pub(super) term: Term<VoidListener>,
     title: Option<String>,
+    pub(super) asked: Asked,
     /// The scrolling region, DECSTBM.
     margins: Range<usize>,
     charset: CharsetIndex,
@@ -47,6 +49,7 @@ impl Guard {
         Self {
             term,
             title: None,
+            asked: Asked::default(),
             margins,
             charset: CharsetIndex::default(),
             saved: [Saved::default(); 2],
@@ -78,7 +81,7 @@ impl Guard {
             self.term.set_private_mode(mode.into());
         }
         self.term.unset_mode(ansi::NamedMode::Insert.into());
-        self.term.unset_keypad_application_mode();
+        self.unset_keypad_application_mode();
         self.term.set_cursor_style(None);
         self.set_active_charset(CharsetIndex::G0);
         self.set_scrolling_region(1, None);

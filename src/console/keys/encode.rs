@@ -1,23 +1,25 @@
 //! Keys as bytes, as xterm sends them (its ctlseqs document, "PC-style function keys").
 
-use super::{Key, KeyCode};
+use super::{Key, KeyCode, modern};
 use crate::console::Modes;
 
 const ESCAPE: u8 = 0x1b;
 
 /// The bytes of a key for a guest in these modes, as xterm sends them.
 pub fn encode(key: Key, modes: Modes) -> Vec<u8> {
-    let key = key.normalise();
+    modern::encode(key, modes.keyboard).unwrap_or_else(|| legacy(key.normalise(), modes))
+}
+
+fn legacy(key: Key, modes: Modes) -> Vec<u8> {
     let modifiers = modifiers(key);
     match key.code {
         KeyCode::Char(c) => with_alt(key, &character(c, key.ctrl)),
-        KeyCode::Enter if modes.newline => with_alt(key, b"\r\n"),
-        KeyCode::Enter => with_alt(key, b"\r"),
+        KeyCode::Enter => with_alt(key, enter(modes)),
         KeyCode::Esc => with_alt(key, &[ESCAPE]),
         KeyCode::Tab => with_alt(key, b"\t"),
         KeyCode::BackTab => with_alt(key, b"\x1b[Z"),
-        KeyCode::Backspace if key.ctrl => with_alt(key, b"\x08"),
-        KeyCode::Backspace => with_alt(key, b"\x7f"),
+        KeyCode::Backspace if key.ctrl == modes.backarrow => with_alt(key, b"\x7f"),
+        KeyCode::Backspace => with_alt(key, b"\x08"),
         KeyCode::Up => cursor('A', modifiers, modes),
         KeyCode::Down => cursor('B', modifiers, modes),
         KeyCode::Right => cursor('C', modifiers, modes),
@@ -25,15 +27,17 @@ pub fn encode(key: Key, modes: Modes) -> Vec<u8> {
         KeyCode::End => cursor('F', modifiers, modes),
         KeyCode::Home => cursor('H', modifiers, modes),
         KeyCode::Insert => tilde(2, modifiers),
+        KeyCode::Delete if modes.delete_is_del && modifiers == 1 => b"\x7f".to_vec(),
         KeyCode::Delete => tilde(3, modifiers),
         KeyCode::PageUp => tilde(5, modifiers),
         KeyCode::PageDown => tilde(6, modifiers),
         KeyCode::F(number) => function(number, modifiers),
+        KeyCode::Keypad(c) => keypad(c, key, modes),
     }
 }
 
 /// xterm's number for the modifiers: 1, and 1 for shift, 2 for alt, 4 for control.
-fn modifiers(key: Key) -> u8 {
+pub(super) fn modifiers(key: Key) -> u8 {
     1 + u8::from(key.shift) + 2 * u8::from(key.alt) + 4 * u8::from(key.ctrl)
 }
 
@@ -46,24 +50,31 @@ fn with_alt(key: Key, bytes: &[u8]) -> Vec<u8> {
     out
 }
 
+fn enter(modes: Modes) -> &'static [u8] {
+    if modes.newline { b"\r\n" } else { b"\r" }
+}
+
 /// A character's UTF-8, or with control the control character that it makes, if it makes one.
 fn character(c: char, ctrl: bool) -> Vec<u8> {
-    let control = match c {
-        _ if !ctrl => None,
-        ' ' => Some(0),
-        'a'..='z' => u8::try_from(c).ok().map(|byte| byte & 0x1f),
-        '[' | '3' => Some(ESCAPE),
-        '\\' => Some(0x1c),
-        ']' => Some(0x1d),
-        '^' => Some(0x1e),
-        '_' => Some(0x1f),
-        '?' | '8' => Some(0x7f),
-        _ => None,
-    };
-    match control {
+    match control(c).filter(|_| ctrl) {
         Some(byte) => vec![byte],
         None => c.to_string().into_bytes(),
     }
+}
+
+/// The control character that a key makes with control, its letters in lower case.
+pub(super) fn control(c: char) -> Option<u8> {
+    Some(match c {
+        ' ' => 0,
+        'a'..='z' => u8::try_from(c).ok()? & 0x1f,
+        '[' | '3' => ESCAPE,
+        '\\' => 0x1c,
+        ']' => 0x1d,
+        '^' => 0x1e,
+        '_' => 0x1f,
+        '?' | '8' => 0x7f,
+        _ => return None,
+    })
 }
 
 /// Cursor keys, home and end.
@@ -102,6 +113,51 @@ fn function(number: u8, modifiers: u8) -> Vec<u8> {
         17..=20 => tilde(number + 14, modifiers),
         21..=24 => tilde(number + 21, modifiers),
         _ => Vec::new(),
+    }
+}
+
+/// The letters that the keypad sends after `ESC O` in its application mode (ctlseqs, "VT220-Style
+/// Function Keys"), by what is written on the keys.
+pub(super) const KEYPAD_LETTERS: [(char, char); 18] = [
+    ('\r', 'M'),
+    ('=', 'X'),
+    ('*', 'j'),
+    ('+', 'k'),
+    (',', 'l'),
+    ('-', 'm'),
+    ('.', 'n'),
+    ('/', 'o'),
+    ('0', 'p'),
+    ('1', 'q'),
+    ('2', 'r'),
+    ('3', 's'),
+    ('4', 't'),
+    ('5', 'u'),
+    ('6', 'v'),
+    ('7', 'w'),
+    ('8', 'x'),
+    ('9', 'y'),
+];
+
+/// A key of the keypad.
+fn keypad(c: char, key: Key, modes: Modes) -> Vec<u8> {
+    let letter = KEYPAD_LETTERS.iter().find(|(written, _)| *written == c);
+    match (letter, modifiers(key)) {
+        (Some((_, letter)), 1) if modes.application_keypad => format!("\x1bO{letter}").into_bytes(),
+        (Some((_, letter)), modifiers) if modes.application_keypad => {
+            format!("\x1bO{modifiers}{letter}").into_bytes()
+        }
+        _ if c == '\r' => with_alt(key, enter(modes)),
+        _ => with_alt(key, &character(c, false)),
+    }
+}
+
+/// What tells a guest that wants to know that its terminal got the keys, or lost them.
+pub fn encode_focus(gained: bool, modes: Modes) -> &'static [u8] {
+    match (modes.focus, gained) {
+        (false, _) => b"",
+        (true, true) => b"\x1b[I",
+        (true, false) => b"\x1b[O",
     }
 }
 

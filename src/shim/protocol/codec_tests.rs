@@ -39,6 +39,8 @@ fn requests() -> Vec<Request> {
         },
         Request::Screen,
         Request::Figures,
+        Request::Break { letter: Some('h') },
+        Request::Break { letter: None },
     ]
 }
 

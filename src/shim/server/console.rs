@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::io;
 
-use crate::console::{Screen, Size, Terminal};
+use crate::console::{MouseWanted, Screen, Size, Terminal};
 use crate::shim::log::{Log, When};
 use crate::vm::VmPaths;
 
@@ -245,7 +245,7 @@ impl Console {
         }
         let mut screen = Screen::default();
         self.terminal.view(0, &mut screen);
-        !modes.mouse && screen.ends_in_prompt()
+        modes.mouse == MouseWanted::Nothing && screen.ends_in_prompt()
     }
 
     /// The screen as text and as bytes that draw it.

@@ -17,6 +17,7 @@ use tokio::task::LocalSet;
 mod adopt;
 mod agent;
 mod boot;
+mod breaking;
 mod clients;
 mod console;
 mod detach;

@@ -109,6 +109,7 @@ impl<H: Host> Owner<H> {
                 self.clients.answer(client, id, Ok(answer));
             }
             Request::Figures => self.count(client, id),
+            Request::Break { letter } => self.send_break((client, id), letter),
             Request::Stop { timeout_ms } => {
                 self.operate(client, id, Operation::Stop, timeout_ms);
             }

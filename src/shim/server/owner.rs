@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 
 use super::agent::Agent;
 use super::boot::Detector;
+use super::breaking::Break;
 use super::clients::{ClientId, Clients, Wish};
 use super::console::Console;
 use super::ending::Ending;
@@ -59,6 +60,8 @@ pub(super) enum Note {
     Killing,
     /// What the VMM counts, or why that is not to be had.
     Figures(Result<Box<Figures>, Failure>),
+    /// A BREAK was sent, or why not.
+    Broke(Break, Result<(), Failure>),
 }
 
 /// What a waiting client waits for.
@@ -244,7 +247,7 @@ impl<H: Host> Owner<H> {
             happening = async {
                 tokio::select! {
                     () = readable(serial), if serial_open && !serial_waits => Happening::Serial,
-                    () = writable(serial), if serial_open && !typing.is_empty() => {
+                    () = writable(serial), if serial_open && typing.wants_line() => {
                         Happening::Typing
                     }
                     Some((client, wish)) = wishes.recv() => Happening::Wish(client, wish),
@@ -303,6 +306,7 @@ impl<H: Host> Owner<H> {
             }
             Note::Killing => self.ending.we_killed = true,
             Note::Figures(result) => self.counted(result),
+            Note::Broke(sent, result) => self.broke(sent, result),
         }
     }
 
@@ -380,10 +384,8 @@ async fn readable(line: Option<&Line>) {
 }
 
 async fn writable(line: Option<&Line>) {
-    match line {
-        Some(line) => drop(line.writable().await),
-        None => pending().await,
-    }
+    let Some(line) = line else { pending().await };
+    drop(line.writable().await);
 }
 
 /// The next connection. What fails, such as for want of descriptors, is tried again in a while.

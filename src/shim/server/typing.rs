@@ -38,6 +38,8 @@ pub(super) struct Typing {
     queue: VecDeque<Typed>,
     /// Bytes of the first piece that are written already.
     written: usize,
+    /// Nothing is written until something else was sent, which must come first.
+    is_held: bool,
 }
 
 impl Typing {
@@ -63,6 +65,28 @@ impl Typing {
         self.queue.is_empty()
     }
 
+    /// Whether it is written when the line takes it.
+    pub(super) fn wants_line(&self) -> bool {
+        !self.is_empty() && !self.is_held
+    }
+
+    /// Nothing is written from now on; only while the queue is empty, so that no piece is cut.
+    pub(super) fn hold(&mut self) {
+        self.is_held = true;
+    }
+
+    pub(super) fn is_held(&self) -> bool {
+        self.is_held
+    }
+
+    /// It goes on, after `first`.
+    pub(super) fn release(&mut self, first: Option<Typed>) {
+        self.is_held = false;
+        if let Some(first) = first {
+            self.queue.push_front(first);
+        }
+    }
+
     /// The guest is gone, and with it what it has not taken; returns who waits in vain.
     pub(super) fn clear(&mut self) -> Vec<(ClientId, u64)> {
         let queue = std::mem::take(self).queue;
@@ -75,7 +99,7 @@ impl Typing {
         line: &Line,
         mut taken: impl FnMut((ClientId, u64)),
     ) -> io::Result<()> {
-        while let Some(first) = self.queue.front() {
+        while let Some(first) = self.queue.front().filter(|_| !self.is_held) {
             let rest = &first.bytes[self.written..];
             match if rest.is_empty() {
                 Ok(0)

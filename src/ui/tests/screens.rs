@@ -95,6 +95,16 @@ pub(super) fn screens() -> Vec<Case> {
             console_says(&mut state, b"~ # ls\r\nbin  dev  etc\r\n~ # ");
             state
         }),
+        ("console_break", |size| {
+            let mut state = fleet(size);
+            press(&mut state, "b");
+            state
+        }),
+        ("console_break_asked", |size| {
+            let mut state = fleet(size);
+            press(&mut state, "b c");
+            state
+        }),
         ("boot", |size| {
             let mut state = fleet(size);
             press(&mut state, "3");
@@ -104,7 +114,7 @@ pub(super) fn screens() -> Vec<Case> {
         }),
         ("history", |size| {
             let mut state = fleet(size);
-            press(&mut state, "b");
+            press(&mut state, "B");
             let past = past(9);
             let mut boots = [past.others, past.own].concat();
             for (boot, day) in boots.iter_mut().zip(0..) {

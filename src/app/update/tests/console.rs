@@ -1,12 +1,14 @@
 //! The console: who has the keys, and which connection there is.
 
 use super::{SIZE, select, sessions, told, typed};
-use crate::app::effect::{Effect, SessionKind};
+use crate::app::action::Context;
+use crate::app::effect::{Effect, SessionKind, Typed};
 use crate::app::fixture::{console_says, fleet, key, name, press, send, vm};
 use crate::app::hints::hints;
 use crate::app::message::{Message, SessionEvent};
 use crate::app::state::{Focus, Link, Modal, Page, State};
-use crate::console::Size;
+use crate::console::mouse::{Button, Mouse, MouseKind};
+use crate::console::{MouseWanted, Size};
 use crate::fault::{Code, Failure};
 use crate::shim::protocol::Push;
 use crate::vm::Phase;
@@ -242,6 +244,64 @@ fn a_new_shim_of_the_same_vm_is_connected_and_the_keys_stay_the_guests() {
 }
 
 #[test]
+fn a_guest_that_wants_the_mouse_has_it_on_its_screen_but_not_with_shift() {
+    let mut state = fleet(SIZE);
+    press(&mut state, "enter");
+    let live = Message::Session(state.console.session, SessionEvent::Live);
+    send(&mut state, 2.0, live);
+    state.console.modes.mouse = MouseWanted::Drags;
+    let page = state.regions().page;
+    let mut point = |kind, shift, column, row| {
+        let mouse = Mouse {
+            kind,
+            column,
+            row,
+            shift,
+            alt: false,
+            ctrl: false,
+        };
+        let effects = send(&mut state, 2.0, Message::Mouse(mouse));
+        effects.into_iter().find_map(|effect| match effect {
+            Effect::Type(Typed::Mouse(mouse)) => Some((mouse.column, mouse.row)),
+            _ => None,
+        })
+    };
+    let (x, y) = (page.x + 3, page.y + 2);
+    let (press, drag) = (
+        MouseKind::Press(Button::Left),
+        MouseKind::Drag(Button::Left),
+    );
+    assert_eq!(point(press, false, x, y), Some((3, 2)));
+    assert_eq!(point(drag, false, x, y + 1), Some((3, 3)));
+    assert_eq!(point(drag, false, x, y + 1), None, "the same cell");
+    let out = point(MouseKind::Release(Button::Left), false, x, page.y - 1);
+    assert_eq!(out, Some((3, 0)), "it went down inside");
+    assert_eq!(point(press, true, x, y), None);
+    assert_eq!(point(press, false, x, page.y - 1), None, "the tabs");
+}
+
+#[test]
+fn a_guest_is_told_once_that_its_terminal_got_or_lost_the_keys() {
+    let focus = |effects: &[Effect]| -> Vec<bool> {
+        let told = effects.iter().filter_map(|effect| match effect {
+            Effect::Type(Typed::Focus(gained)) => Some(*gained),
+            _ => None,
+        });
+        told.collect()
+    };
+    let mut state = fleet(SIZE);
+    press(&mut state, "enter");
+    let live = Message::Session(state.console.session, SessionEvent::Live);
+    let live = send(&mut state, 2.0, live);
+    assert_eq!(focus(&live), [true]);
+    assert!(focus(&press(&mut state, "a b")).is_empty());
+    let away = send(&mut state, 2.0, Message::Focus(false));
+    let back = send(&mut state, 2.0, Message::Focus(true));
+    assert_eq!([focus(&away), focus(&back)], [[false], [true]]);
+    assert_eq!(focus(&press(&mut state, "ctrl-]")), [false]);
+}
+
+#[test]
 fn typing_returns_from_the_past_to_the_live_screen() {
     let mut state = fleet(SIZE);
     press(&mut state, "enter");
@@ -257,4 +317,32 @@ fn typing_returns_from_the_past_to_the_live_screen() {
         "shift-pageup shift-pageup shift-pageup shift-pageup",
     );
     assert_eq!(state.console.offset, 50);
+}
+
+#[test]
+fn a_key_of_sysrq_is_sent_at_once_unless_it_destroys_and_to_a_dead_guest_none_is() {
+    let sent = |effects: &[Effect]| -> Vec<Option<char>> {
+        let letters = effects.iter().filter_map(|effect| match effect {
+            Effect::Break(letter) => Some(*letter),
+            _ => None,
+        });
+        letters.collect()
+    };
+    let mut state = fleet(SIZE);
+    assert_eq!(sent(&press(&mut state, "b w")), [Some('w')]);
+    assert_eq!(state.context(), Context::Dashboard);
+    assert_eq!(state.page, Page::Console, "what the guest says is seen");
+    assert_eq!(sent(&press(&mut state, "b enter")), [None]);
+    assert!(sent(&press(&mut state, "b c")).is_empty());
+    assert_eq!(state.context(), Context::Confirm);
+    assert!(sent(&press(&mut state, "n")).is_empty());
+    assert_eq!(state.context(), Context::Dashboard);
+    assert_eq!(sent(&press(&mut state, "b c y")), [Some('c')]);
+    // No key of the menu: it stays.
+    assert!(sent(&press(&mut state, "b ctrl-w x")).is_empty());
+    assert_eq!(state.context(), Context::Break);
+    press(&mut state, "esc g");
+    assert!(!state.selected_row().unwrap().vm.phase.is_live());
+    press(&mut state, "b");
+    assert_eq!(state.context(), Context::Dashboard);
 }

@@ -3,9 +3,10 @@
 use super::{SIZE, operations};
 use crate::app::effect::Effect;
 use crate::app::fixture::{acceptable, examine, fleet, name, name_taken, press, send};
-use crate::app::message::{Message, Mouse, MouseKind};
+use crate::app::message::Message;
 use crate::app::state::{Focus, Modal, Page, State};
 use crate::app::update::update;
+use crate::console::mouse::{Button, Mouse, MouseKind};
 use crate::fault::{Code, Failure};
 use crate::vm::{BackendKind, Operation};
 
@@ -141,9 +142,12 @@ fn help_is_about_where_one_is_and_modals_close_one_after_the_other() {
 
 fn click(state: &mut State, column: u16, row: u16) -> Vec<Effect> {
     let mouse = Mouse {
-        kind: MouseKind::Press,
+        kind: MouseKind::Press(Button::Left),
         column,
         row,
+        shift: false,
+        alt: false,
+        ctrl: false,
     };
     let now = state.now;
     update(state, now, Message::Mouse(mouse))

@@ -5,8 +5,9 @@ use crate::app::action::Context;
 use crate::app::effect::Effect;
 use crate::app::fixture::{console_says, fleet, key, line, name, press, send, vm};
 use crate::app::log::LogPart;
-use crate::app::message::{Message, Mouse, MouseKind};
+use crate::app::message::Message;
 use crate::app::state::{Focus, State};
+use crate::console::mouse::{Button, Mouse, MouseKind};
 use crate::console::reader::{Kind, Motion, Place, Step};
 use crate::vm::Phase;
 
@@ -39,7 +40,14 @@ fn cursor(state: &State) -> Place {
 }
 
 fn mouse(state: &mut State, kind: MouseKind, column: u16, row: u16) -> Vec<Effect> {
-    let mouse = Mouse { kind, column, row };
+    let mouse = Mouse {
+        kind,
+        column,
+        row,
+        shift: false,
+        alt: false,
+        ctrl: false,
+    };
     send(state, 2.0, Message::Mouse(mouse))
 }
 
@@ -133,8 +141,18 @@ fn what_is_dragged_over_is_copied_and_the_keys_return_to_whom_they_belong() {
     press(&mut state, "enter");
     console_says(&mut state, b"hello");
     let page = state.regions().page;
-    mouse(&mut state, MouseKind::Press, page.x + 1, page.y);
-    let effects = mouse(&mut state, MouseKind::Drag, page.x + 3, page.y + 1);
+    mouse(
+        &mut state,
+        MouseKind::Press(Button::Left),
+        page.x + 1,
+        page.y,
+    );
+    let effects = mouse(
+        &mut state,
+        MouseKind::Drag(Button::Left),
+        page.x + 3,
+        page.y + 1,
+    );
     let drag = Step::Drag {
         from: (0, 1),
         to: (1, 3),
@@ -147,16 +165,21 @@ fn what_is_dragged_over_is_copied_and_the_keys_return_to_whom_they_belong() {
         (Context::Console, Focus::Console)
     );
     // A click alone selects nothing.
-    mouse(&mut state, MouseKind::Press, page.x, page.y);
-    assert!(mouse(&mut state, MouseKind::Release, page.x, page.y).is_empty());
+    mouse(&mut state, MouseKind::Press(Button::Left), page.x, page.y);
+    assert!(mouse(&mut state, MouseKind::Release(Button::Left), page.x, page.y).is_empty());
 }
 
 #[test]
 fn a_drag_over_the_log_copies_when_the_button_goes_up() {
     let mut state = with_log();
     let page = state.regions().page;
-    mouse(&mut state, MouseKind::Press, page.x, page.y);
-    mouse(&mut state, MouseKind::Drag, page.x + 5, page.y + 1);
+    mouse(&mut state, MouseKind::Press(Button::Left), page.x, page.y);
+    mouse(
+        &mut state,
+        MouseKind::Drag(Button::Left),
+        page.x + 5,
+        page.y + 1,
+    );
     let text = state
         .reading
         .as_ref()
@@ -164,7 +187,12 @@ fn a_drag_over_the_log_copies_when_the_button_goes_up() {
         .reader
         .copied(&state.log, 99);
     assert_eq!(text.unwrap().lines().count(), 2);
-    let effects = mouse(&mut state, MouseKind::Release, page.x + 5, page.y + 1);
+    let effects = mouse(
+        &mut state,
+        MouseKind::Release(Button::Left),
+        page.x + 5,
+        page.y + 1,
+    );
     assert!(matches!(effects[..], [Effect::Copy]));
 }
 

@@ -4,12 +4,14 @@ use alacritty_terminal::grid::Dimensions;
 use alacritty_terminal::term::TermMode;
 use alacritty_terminal::vte::ansi;
 use alacritty_terminal::vte::ansi::{
-    Attr, CharsetIndex, ClearMode, CursorStyle, Handler, LineClearMode, Mode, NamedPrivateMode,
-    PrivateMode, StandardCharset, TabulationClearMode,
+    Attr, CharsetIndex, ClearMode, CursorStyle, Handler, KeyboardModes, KeyboardModesApplyBehavior,
+    LineClearMode, Mode, ModifyOtherKeys, NamedPrivateMode, PrivateMode, StandardCharset,
+    TabulationClearMode,
 };
 use unicode_width::UnicodeWidthChar;
 
 use super::{Guard, Saved};
+use crate::console::engine::asked::{Asked, KNOWN_FLAGS};
 use crate::console::engine::rows::BLINK;
 use crate::console::sanitize::{is_harmless, sanitize_line};
 
@@ -197,6 +199,7 @@ impl Handler for Guard {
     /// modes of the alternate screen leave the cursor where it is. 132 columns (DECCOLM) are not to
     /// be had, so that nothing is cleared for them.
     fn set_private_mode(&mut self, mode: PrivateMode) {
+        self.asked.private_mode(mode, true);
         match mode {
             PrivateMode::Named(NamedPrivateMode::SwapScreenAndSetRestoreCursor) => {
                 let was_in = self.is_alternate();
@@ -218,6 +221,7 @@ impl Handler for Guard {
     }
 
     fn unset_private_mode(&mut self, mode: PrivateMode) {
+        self.asked.private_mode(mode, false);
         match mode {
             PrivateMode::Named(NamedPrivateMode::SwapScreenAndSetRestoreCursor) => {
                 self.leave_alternate();
@@ -264,10 +268,32 @@ impl Handler for Guard {
 
     fn reset_state(&mut self) {
         self.title = None;
+        self.asked = Asked::default();
         self.margins = 0..self.term.screen_lines();
         self.charset = CharsetIndex::default();
         self.saved = [Saved::default(); 2];
         self.term.reset_state();
+    }
+
+    fn set_modify_other_keys(&mut self, mode: ModifyOtherKeys) {
+        self.asked.modify_other_keys(mode);
+    }
+
+    fn push_keyboard_mode(&mut self, mode: KeyboardModes) {
+        self.term.push_keyboard_mode(mode & KNOWN_FLAGS);
+    }
+
+    fn set_keyboard_mode(&mut self, mode: KeyboardModes, apply: KeyboardModesApplyBehavior) {
+        Handler::set_keyboard_mode(&mut self.term, mode & KNOWN_FLAGS, apply);
+    }
+
+    fn pop_keyboard_modes(&mut self, count: u16) {
+        self.term.pop_keyboard_modes(count);
+    }
+
+    fn unset_keypad_application_mode(&mut self) {
+        self.asked.keypad();
+        self.term.unset_keypad_application_mode();
     }
 
     let_through! {
@@ -290,7 +316,6 @@ impl Handler for Guard {
         set_mode(mode: Mode);
         unset_mode(mode: Mode);
         set_keypad_application_mode();
-        unset_keypad_application_mode();
         configure_charset(index: CharsetIndex, charset: StandardCharset);
     }
 }

@@ -92,7 +92,7 @@ pub(super) async fn hear(
             Incoming::Frame(ClientFrame::Stream(piece)) => Wish::Relays(piece),
             Incoming::Unknown { id: Some(id), what } => {
                 let failure = Failure::new(Code::UsageError, what)
-                    .with_hint("restart the VM to give it a newer shim");
+                    .with_hint("stop the VM and start it to give it a newer shim");
                 let result = Err(failure);
                 desk.post(0, &ServerFrame::Answer { id, result });
                 continue;

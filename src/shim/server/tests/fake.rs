@@ -40,6 +40,8 @@ pub(super) struct World {
     /// Launches that were begun and dropped before they came to something.
     pub(super) dropped: Cell<u32>,
     launched: Notify,
+    /// Notified when the VMM is to have sent the BREAK that it was asked for.
+    pub(super) breaks: Notify,
 }
 
 impl World {
@@ -179,6 +181,12 @@ impl Machine for FakeMachine {
     fn kill(&self) -> Result<(), BackendError> {
         self.0.call("kill");
         self.0.end(ProcessExit::Signal(9));
+        Ok(())
+    }
+
+    async fn send_break(&self) -> Result<(), BackendError> {
+        self.0.call("send_break");
+        self.0.breaks.notified().await;
         Ok(())
     }
 

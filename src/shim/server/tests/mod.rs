@@ -5,6 +5,7 @@ mod fake;
 
 mod adoption;
 mod boots;
+mod breaking;
 mod output;
 mod stopping;
 mod window;
