@@ -1,4 +1,4 @@
-//! What a terminal tells, as keys, mouse and pasted text: the other direction of [`super::encode`].
+//! What a terminal tells, as keys, mouse and pasted text: the other direction of [`super::encode()`].
 //!
 //! All forms that a key comes in are known, asked for or not: single bytes, the older sequences,
 //! xterm's `modifyOtherKeys` and kitty's keyboard protocol. What is not understood is passed over.
