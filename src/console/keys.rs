@@ -294,3 +294,7 @@ fn code(name: &str) -> Result<KeyCode, String> {
 #[cfg(test)]
 #[path = "keys_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "keys_modern_tests.rs"]
+mod modern_tests;
